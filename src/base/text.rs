@@ -1,0 +1,89 @@
+//! Bytes from outside (names, arguments, variables), kept exactly and shown safely.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+
+use serde::{Serialize, Serializer};
+
+/// An operating-system string. Displayed, control characters and invalid UTF-8 become escapes, so
+/// that a name from inside a sandbox can never speak to the terminal.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Text(OsString);
+
+impl Text {
+    #[must_use]
+    pub fn as_os_str(&self) -> &OsStr {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl From<OsString> for Text {
+    fn from(value: OsString) -> Self {
+        Self(value)
+    }
+}
+
+impl From<&OsStr> for Text {
+    fn from(value: &OsStr) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl From<&str> for Text {
+    fn from(value: &str) -> Self {
+        Self(value.into())
+    }
+}
+
+impl From<String> for Text {
+    fn from(value: String) -> Self {
+        Self(value.into())
+    }
+}
+
+/// Characters that change how the text around them is shown: the controls of C0 and C1, and the
+/// ones that turn the direction of writing.
+fn is_dangerous(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.as_bytes().utf8_chunks() {
+            for c in chunk.valid().chars() {
+                if is_dangerous(c) {
+                    write!(f, "{}", c.escape_default())?;
+                } else {
+                    write!(f, "{c}")?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_never_reach_the_terminal() {
+        let text = Text::from(OsStr::from_bytes(b"a\x1b[31m\xff\n\xe2\x80\xaeb"));
+        assert_eq!(text.to_string(), "a\\u{1b}[31m\\xff\\n\\u{202e}b");
+    }
+}

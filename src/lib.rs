@@ -1,0 +1,16 @@
+//! The map of the house. A room imports only rooms below it.
+//!
+//! ```text
+//! main.rs      argv in, exit code out
+//! cli/         one file a verb: its flags become a Spec, its answer goes to print.rs
+//! store/       what is kept on disk between runs
+//! sandbox/     the story: caller, init, payload, and their parts
+//! plan/        Plan, resolve, explain
+//! spec/ host/  what was asked, what this machine can do
+//! base/        errors, paths, sizes, durations, id ranges, ports, wording
+//! sys/         system calls: the only unsafe
+//! ```
+
+pub mod base;
+pub mod spec;
+pub mod sys;

@@ -1,0 +1,132 @@
+//! What was asked. Flags, policy files and profiles each fill a [`Spec`]; every field is optional
+//! and every value knows its origin. Nothing here looks at the machine or decides anything.
+
+mod environment;
+mod identity;
+mod network;
+mod origin;
+mod view;
+pub mod word;
+pub mod words;
+
+pub use environment::EnvironmentWish;
+pub use identity::{IdsMode, UserWish};
+pub use network::{HostEntry, NetworkMode};
+pub use origin::{Origin, Sourced};
+pub use view::{Access, FileContent, HomeMode, OverlayDriver, RootfsMode, RootfsWish, ViewWish};
+
+use std::net::IpAddr;
+
+use crate::base::Text;
+use crate::base::duration::{Shift, Span};
+use crate::base::port::Publish;
+use crate::base::rate::Rate;
+
+/// Everything that can be asked of one run. `None` and empty mean: not asked.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Spec {
+    pub command: Vec<Text>,
+
+    pub ids: Option<Sourced<IdsMode>>,
+    pub root: Option<Sourced<bool>>,
+    pub user: Option<Sourced<UserWish>>,
+    pub hostname: Option<Sourced<String>>,
+    pub time: Option<Sourced<Shift>>,
+
+    pub rootfs: Option<Sourced<RootfsWish>>,
+    /// In the order given: later wins.
+    pub view: Vec<Sourced<ViewWish>>,
+    pub home: Option<Sourced<HomeMode>>,
+    pub workdir: Option<Sourced<Text>>,
+    pub overlay_driver: Option<Sourced<OverlayDriver>>,
+    pub overlay_dir: Option<Sourced<Text>>,
+
+    pub net: Option<Sourced<NetworkMode>>,
+    pub publish: Vec<Sourced<Publish>>,
+    pub dns: Vec<Sourced<IpAddr>>,
+    pub dns_search: Vec<Sourced<String>>,
+    pub add_host: Vec<Sourced<HostEntry>>,
+    pub rate: Option<Sourced<Rate>>,
+
+    /// In the order given: later wins.
+    pub env: Vec<Sourced<EnvironmentWish>>,
+    pub clear_env: Option<Sourced<bool>>,
+    pub pass_fd: Vec<Sourced<i32>>,
+    pub status_fd: Option<Sourced<i32>>,
+    pub timeout: Option<Sourced<Span>>,
+    pub grace: Option<Sourced<Span>>,
+    pub best_effort: Option<Sourced<bool>>,
+}
+
+impl Spec {
+    /// This spec over a weaker one: a single value of this one wins; of the lists, the weaker
+    /// one's come first, so that in them, too, the later and stronger wins.
+    #[must_use]
+    pub fn over(self, weaker: Self) -> Self {
+        fn list<T>(strong: Vec<T>, mut weak: Vec<T>) -> Vec<T> {
+            weak.extend(strong);
+            weak
+        }
+        // Named one by one, so that a field added above does not compile until it is merged here.
+        let Self {
+            command,
+            ids,
+            root,
+            user,
+            hostname,
+            time,
+            rootfs,
+            view,
+            home,
+            workdir,
+            overlay_driver,
+            overlay_dir,
+            net,
+            publish,
+            dns,
+            dns_search,
+            add_host,
+            rate,
+            env,
+            clear_env,
+            pass_fd,
+            status_fd,
+            timeout,
+            grace,
+            best_effort,
+        } = self;
+        // `--root` on the command line answers a policy's `user`, and the other way round.
+        let (root, user) = match (root, user) {
+            (None, None) => (weaker.root, weaker.user),
+            both => both,
+        };
+        Self {
+            command: if command.is_empty() { weaker.command } else { command },
+            ids: ids.or(weaker.ids),
+            root,
+            user,
+            hostname: hostname.or(weaker.hostname),
+            time: time.or(weaker.time),
+            rootfs: rootfs.or(weaker.rootfs),
+            view: list(view, weaker.view),
+            home: home.or(weaker.home),
+            workdir: workdir.or(weaker.workdir),
+            overlay_driver: overlay_driver.or(weaker.overlay_driver),
+            overlay_dir: overlay_dir.or(weaker.overlay_dir),
+            net: net.or(weaker.net),
+            publish: list(publish, weaker.publish),
+            // Resolvers are a list that is asked in order: the stronger one replaces it.
+            dns: if dns.is_empty() { weaker.dns } else { dns },
+            dns_search: if dns_search.is_empty() { weaker.dns_search } else { dns_search },
+            add_host: list(add_host, weaker.add_host),
+            rate: rate.or(weaker.rate),
+            env: list(env, weaker.env),
+            clear_env: clear_env.or(weaker.clear_env),
+            pass_fd: list(pass_fd, weaker.pass_fd),
+            status_fd: status_fd.or(weaker.status_fd),
+            timeout: timeout.or(weaker.timeout),
+            grace: grace.or(weaker.grace),
+            best_effort: best_effort.or(weaker.best_effort),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Where a value came from, so that every message can point at it.
+
+use std::fmt;
+
+/// The place in which a value was written.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Origin {
+    /// A flag of the command line: its word.
+    Flag(&'static str),
+    /// A key of a policy file.
+    Policy { file: String, line: usize, key: &'static str },
+    /// A key of a profile shipped with bryo.
+    Profile { name: String, key: &'static str },
+}
+
+impl Origin {
+    /// The word itself, as flag or key.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Flag(word) => word,
+            Self::Policy { key, .. } | Self::Profile { key, .. } => key,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(word) => write!(f, "--{word}"),
+            Self::Policy { file, line, key } => write!(f, "{file}:{line}: {key}"),
+            Self::Profile { name, key } => write!(f, "profile `{name}`: {key}"),
+        }
+    }
+}
+
+/// A value and its origin.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sourced<T> {
+    pub value: T,
+    pub origin: Origin,
+}

@@ -1,0 +1,261 @@
+//! Files and directories by descriptor: `openat2`, `mkdirat`, `fstat` and the small reads.
+
+use std::ffi::OsString;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
+
+use super::call::{Named, Result};
+
+/// What kind of thing an inode is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FileKind {
+    Directory,
+    Regular,
+    Symlink,
+    Other,
+}
+
+/// The identity of an inode: device and number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Inode {
+    pub device: u64,
+    pub number: u64,
+}
+
+/// What `fstat(2)` and `fstatat(2)` tell, as far as it is used here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FileStatus {
+    pub kind: FileKind,
+    pub inode: Inode,
+    pub mode: u32,
+    pub uid: u32,
+    pub size: u64,
+}
+
+impl From<fs::Stat> for FileStatus {
+    fn from(stat: fs::Stat) -> Self {
+        let kind = match fs::FileType::from_raw_mode(stat.st_mode) {
+            fs::FileType::Directory => FileKind::Directory,
+            fs::FileType::RegularFile => FileKind::Regular,
+            fs::FileType::Symlink => FileKind::Symlink,
+            _ => FileKind::Other,
+        };
+        Self {
+            kind,
+            inode: Inode { device: stat.st_dev, number: stat.st_ino },
+            mode: stat.st_mode & 0o7777,
+            uid: stat.st_uid,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+}
+
+pub fn status(fd: BorrowedFd<'_>) -> Result<FileStatus> {
+    fs::fstat(fd).map(FileStatus::from).named(|| format!("fstat({})", fd.as_raw_fd()))
+}
+
+/// The status of what a path names, without following a link in its last part.
+pub fn status_of_path(path: &Path) -> Result<FileStatus> {
+    fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)
+        .map(FileStatus::from)
+        .named(|| format!("lstat({path:?})"))
+}
+
+/// The filesystem type of an open file: the magic number of `statfs(2)`.
+pub fn filesystem_magic(fd: BorrowedFd<'_>) -> Result<i64> {
+    #[allow(clippy::unnecessary_cast)]
+    fs::fstatfs(fd).map(|s| s.f_type as i64).named(|| format!("fstatfs({})", fd.as_raw_fd()))
+}
+
+pub fn filesystem_magic_of_path(path: &Path) -> Result<i64> {
+    #[allow(clippy::unnecessary_cast)]
+    fs::statfs(path).map(|s| s.f_type as i64).named(|| format!("statfs({path:?})"))
+}
+
+/// An `O_PATH` descriptor of a host path that holds no symbolic link: a link planted since the
+/// path was resolved is an error (ELOOP), not a detour.
+pub fn open_without_links(path: &Path) -> Result<OwnedFd> {
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    fs::openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve)
+        .named(|| format!("openat2({path:?})"))
+}
+
+/// How a path below a root treats symbolic links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Links {
+    /// A link anywhere in the path is ELOOP.
+    Refuse,
+    /// A link is followed inside the root: `/` and `..` end at the root.
+    FollowInside,
+}
+
+/// An `O_PATH` descriptor of `path` as seen from `root`: no way out of the root, no magic links.
+pub fn open_below(root: BorrowedFd<'_>, path: &Path, links: Links) -> Result<OwnedFd> {
+    open_below_with(root, path, links, OFlags::PATH, Mode::empty())
+}
+
+/// A readable descriptor of `path` as seen from `root`.
+pub fn open_below_for_reading(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    // O_NONBLOCK: a FIFO that an image carries under a well-known name must not hang the launch.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+    open_below_with(root, path, Links::FollowInside, flags, Mode::empty())
+}
+
+/// Makes a new file below `root`, open for writing; the path must not exist.
+pub fn create_below(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    open_below_with(root, path, Links::Refuse, flags, Mode::from_raw_mode(mode))
+}
+
+fn open_below_with(
+    root: BorrowedFd<'_>,
+    path: &Path,
+    links: Links,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<OwnedFd> {
+    let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    if links == Links::Refuse {
+        resolve |= ResolveFlags::NO_SYMLINKS;
+    }
+    fs::openat2(root, path, flags | OFlags::CLOEXEC, mode, resolve)
+        .named(|| format!("openat2({path:?})"))
+}
+
+pub fn make_directory_at(parent: BorrowedFd<'_>, name: &Path, mode: u32) -> Result<()> {
+    fs::mkdirat(parent, name, Mode::from_raw_mode(mode)).named(|| format!("mkdirat({name:?})"))
+}
+
+pub fn make_symlink_at(parent: BorrowedFd<'_>, name: &Path, target: &Path) -> Result<()> {
+    fs::symlinkat(target, parent, name).named(|| format!("symlinkat({target:?}, {name:?})"))
+}
+
+pub fn remove_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
+    fs::unlinkat(parent, name, AtFlags::empty()).named(|| format!("unlinkat({name:?})"))
+}
+
+/// Makes an empty regular file in a directory, for a file to be mounted on.
+pub fn make_empty_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    fs::openat(parent, name, flags, Mode::from_raw_mode(0o444))
+        .map(drop)
+        .named(|| format!("openat({name:?}, O_CREAT)"))
+}
+
+/// Reads a whole descriptor, at most `limit` bytes.
+pub fn read_all(fd: BorrowedFd<'_>, limit: usize) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let mut chunk = [0u8; 8192];
+    loop {
+        match rustix::io::read(fd, &mut chunk) {
+            Ok(0) => return Ok(content),
+            Ok(n) => {
+                let room = limit - content.len();
+                content.extend_from_slice(&chunk[..n.min(room)]);
+                if content.len() == limit {
+                    return Ok(content);
+                }
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e).named(|| format!("read({})", fd.as_raw_fd())),
+        }
+    }
+}
+
+/// One read; zero bytes mean the end. Interrupted reads are tried again.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<usize> {
+    rustix::io::retry_on_intr(|| rustix::io::read(fd, &mut *buffer))
+        .named(|| format!("read({})", fd.as_raw_fd()))
+}
+
+/// One write; may take less than all of it.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> Result<usize> {
+    rustix::io::retry_on_intr(|| rustix::io::write(fd, bytes))
+        .named(|| format!("write({})", fd.as_raw_fd()))
+}
+
+pub fn write_all(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        let n = write(fd, bytes)?;
+        bytes = &bytes[n..];
+    }
+    Ok(())
+}
+
+/// Opens a path for writing and writes once: the files of /proc take their content in one call.
+pub fn write_path_once(path: &Path, content: &[u8]) -> Result<()> {
+    let fd = fs::openat(CWD, path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())
+        .named(|| format!("open({path:?})"))?;
+    rustix::io::write(&fd, content).map(drop).named(|| format!("write({path:?})"))
+}
+
+/// Opens a host path for reading.
+pub fn open_path_for_reading(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
+    fs::openat(CWD, path, flags, Mode::empty()).named(|| format!("open({path:?})"))
+}
+
+/// Reads a host file whole, at most `limit` bytes.
+pub fn read_path(path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let fd = open_path_for_reading(path)?;
+    read_all(std::os::fd::AsFd::as_fd(&fd), limit)
+}
+
+/// The target of a symbolic link.
+pub fn link_target(path: &Path) -> Result<PathBuf> {
+    let target = fs::readlinkat(CWD, path, Vec::new()).named(|| format!("readlink({path:?})"))?;
+    Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+}
+
+/// The path with every link followed (`realpath(3)`).
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    std::fs::canonicalize(path).named(|| format!("realpath({path:?})"))
+}
+
+/// Whether the descriptor number is open in this process.
+#[must_use]
+pub fn is_open(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD only asks about a number; it neither owns nor changes the descriptor.
+    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
+}
+
+/// Whether this user may read what the path names (`access(2)`, R_OK).
+#[must_use]
+pub fn is_readable(path: &Path) -> bool {
+    fs::access(path, fs::Access::READ_OK).is_ok()
+}
+
+/// Whether this user may write what the path names (`access(2)`, W_OK).
+#[must_use]
+pub fn is_writable(path: &Path) -> bool {
+    fs::access(path, fs::Access::WRITE_OK).is_ok()
+}
+
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    fs::access(path, fs::Access::EXEC_OK).is_ok()
+}
+
+/// Sets the file creation mask and returns the one before.
+pub fn set_umask(mask: u32) -> u32 {
+    rustix::process::umask(Mode::from_raw_mode(mask)).as_raw_mode()
+}
+
+pub fn change_directory(path: &Path) -> Result<()> {
+    rustix::process::chdir(path).named(|| format!("chdir({path:?})"))
+}
+
+pub fn change_directory_to(fd: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::fchdir(fd).named(|| format!("fchdir({})", fd.as_raw_fd()))
+}
+
+/// Whether the kernel lets tmpfs files carry `user.*` attributes (Linux 6.6 with
+/// CONFIG_TMPFS_XATTR, commit 2daf18a7884d), asked of a memory file, which lives on tmpfs.
+#[must_use]
+pub fn tmpfs_has_user_xattrs() -> bool {
+    let Ok(file) = fs::memfd_create(c"bryo-probe", fs::MemfdFlags::CLOEXEC) else { return false };
+    fs::fsetxattr(&file, c"user.bryo", b"1", fs::XattrFlags::empty()).is_ok()
+}

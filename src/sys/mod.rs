@@ -1,0 +1,22 @@
+//! System calls: the only unsafe code, and the only place that names nix, rustix and libc.
+//!
+//! Each function is one kernel call (or the few that make one act), keeps the kernel's words, and
+//! fails with a [`CallError`] that remembers the call, its arguments and errno. Nothing here
+//! decides anything.
+
+#![allow(unsafe_code)]
+
+mod call;
+
+pub mod capability;
+pub mod clone;
+pub mod file;
+pub mod mount;
+pub mod namespace;
+pub mod poll;
+pub mod process;
+pub mod signal;
+pub mod socket;
+pub mod terminal;
+
+pub use call::{CallError, Errno, Result};

@@ -1,0 +1,84 @@
+//! Terminals: pseudo-terminal pairs, raw mode, window size, the foreground process group.
+
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::termios::{self, OptionalActions, Termios, Winsize};
+
+use super::call::{Named, Result, checked};
+
+#[must_use]
+pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
+    termios::isatty(fd)
+}
+
+/// The two ends of a new pseudo-terminal.
+#[derive(Debug)]
+pub struct Pty {
+    pub master: OwnedFd,
+    pub slave: OwnedFd,
+}
+
+/// Opens a pair from a devpts mount, which may be attached nowhere: the slave is asked of the
+/// master itself (TIOCGPTPEER, Linux 4.13), so no path can lead to another devpts.
+pub fn open_pty(devpts: BorrowedFd<'_>) -> Result<Pty> {
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let master = rustix::fs::openat(devpts, c"ptmx", flags, Mode::empty())
+        .named(|| "openat(\"ptmx\")".to_owned())?;
+    rustix::pty::unlockpt(&master).named(|| "unlockpt".to_owned())?;
+    let peer_flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
+    // SAFETY: TIOCGPTPEER takes open flags by value and returns a new descriptor.
+    let slave = unsafe { libc::ioctl(master.as_raw_fd(), libc::TIOCGPTPEER, peer_flags) };
+    let slave = checked(slave.into(), || "ioctl(TIOCGPTPEER)".to_owned())?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    let slave = unsafe { OwnedFd::from_raw_fd(slave as i32) };
+    Ok(Pty { master, slave })
+}
+
+/// Makes the terminal the controlling one of this session, whose leader calls this.
+pub fn set_controlling(terminal: BorrowedFd<'_>) -> Result<()> {
+    rustix::process::ioctl_tiocsctty(terminal).named(|| "ioctl(TIOCSCTTY)".to_owned())
+}
+
+/// The settings of a terminal, kept to be put back.
+#[derive(Clone, Debug)]
+pub struct Settings(Termios);
+
+impl Settings {
+    pub fn of(terminal: BorrowedFd<'_>) -> Result<Self> {
+        termios::tcgetattr(terminal).map(Self).named(|| "tcgetattr".to_owned())
+    }
+
+    pub fn apply(&self, terminal: BorrowedFd<'_>) -> Result<()> {
+        termios::tcsetattr(terminal, OptionalActions::Drain, &self.0)
+            .named(|| "tcsetattr".to_owned())
+    }
+
+    /// The same terminal, passing every byte through untouched (cfmakeraw(3)).
+    #[must_use]
+    pub fn raw(&self) -> Self {
+        let mut raw = self.0.clone();
+        raw.make_raw();
+        Self(raw)
+    }
+}
+
+/// Copies the size of one terminal's window to another.
+pub fn copy_window_size(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    let size: Winsize = termios::tcgetwinsize(from).named(|| "ioctl(TIOCGWINSZ)".to_owned())?;
+    termios::tcsetwinsize(to, size).named(|| "ioctl(TIOCSWINSZ)".to_owned())
+}
+
+/// The process group in the foreground of a terminal.
+pub fn foreground_group(terminal: BorrowedFd<'_>) -> Result<i32> {
+    termios::tcgetpgrp(terminal)
+        .map(|pid| pid.as_raw_nonzero().get())
+        .named(|| "tcgetpgrp".to_owned())
+}
+
+/// Brings a process group of this session to the foreground.
+pub fn set_foreground_group(terminal: BorrowedFd<'_>, group: i32) -> Result<()> {
+    // SAFETY: a descriptor and a number.
+    let answer = unsafe { libc::tcsetpgrp(terminal.as_raw_fd(), group) };
+    checked(answer.into(), || format!("tcsetpgrp({group})")).map(drop)
+}
