@@ -55,9 +55,7 @@ impl std::str::FromStr for Shift {
         milliseconds(span)
             .and_then(|ms| i64::try_from(ms / 1_000).ok())
             .map(|seconds| Self(sign * seconds))
-            .ok_or_else(|| {
-                format!("`{text}` is not a shift of time, such as `0`, `+1h` or `-3d`")
-            })
+            .ok_or_else(|| format!("`{text}` is not a shift of time, such as `0`, `+1h` or `-3d`"))
     }
 }
 

@@ -21,7 +21,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is not a size: a number and a unit, such as `64M` or `2G`");
+        let wrong =
+            || format!("`{text}` is not a size: a number and a unit, such as `64M` or `2G`");
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let factor = match unit.to_ascii_lowercase().as_str() {
@@ -40,16 +41,15 @@ impl FromStr for Size {
         let whole: u64 = whole.parse().map_err(|_| wrong())?;
         let part: u64 = fraction.parse().map_err(|_| wrong())?;
         let scale = 10u128.pow(fraction.len() as u32);
-        let bytes = u128::from(whole) * u128::from(factor)
-            + u128::from(part) * u128::from(factor) / scale;
+        let bytes =
+            u128::from(whole) * u128::from(factor) + u128::from(part) * u128::from(factor) / scale;
         u64::try_from(bytes).map(Self).map_err(|_| format!("`{text}` is more than 16 EiB"))
     }
 }
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, name) in
-            [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")]
+        for (unit, name) in [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")]
         {
             if self.0 >= unit && self.0 % unit == 0 {
                 return write!(f, "{}{name}", self.0 / unit);

@@ -50,7 +50,8 @@ impl From<String> for Text {
 /// Characters that change how the text around them is shown: the controls of C0 and C1, and the
 /// ones that turn the direction of writing.
 fn is_dangerous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Display for Text {

@@ -8,11 +8,18 @@ use crate::base::Text;
 /// One wish for the environment of the command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum EnvironmentWish {
-    Set { name: Text, value: Text },
+    Set {
+        name: Text,
+        value: Text,
+    },
     /// The caller's own value, if it has one.
-    Pass { name: Text },
+    Pass {
+        name: Text,
+    },
     /// Lines of `K=V` or `K`, `#` for comments, as docker reads them.
-    File { path: Text },
+    File {
+        path: Text,
+    },
 }
 
 impl EnvironmentWish {

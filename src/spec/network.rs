@@ -48,9 +48,8 @@ impl FromStr for HostEntry {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, address) = text
-            .split_once(':')
-            .ok_or_else(|| format!("`{text}` is not of the form NAME:IP"))?;
+        let (name, address) =
+            text.split_once(':').ok_or_else(|| format!("`{text}` is not of the form NAME:IP"))?;
         check_host_name(name)?;
         let bare = address.strip_prefix('[').and_then(|a| a.strip_suffix(']')).unwrap_or(address);
         let address =

@@ -187,10 +187,9 @@ impl ViewWish {
     /// `DEST=TEXT` or `DEST=@FILE`.
     pub fn file(text: &OsStr) -> Result<Self, String> {
         let bytes = text.as_bytes();
-        let at = bytes
-            .iter()
-            .position(|b| *b == b'=')
-            .ok_or_else(|| format!("`{}` is not of the form DEST=TEXT or DEST=@FILE", Text::from(text)))?;
+        let at = bytes.iter().position(|b| *b == b'=').ok_or_else(|| {
+            format!("`{}` is not of the form DEST=TEXT or DEST=@FILE", Text::from(text))
+        })?;
         let dest = filled(&bytes[..at], text)?;
         let content = match &bytes[at + 1..] {
             [b'@', file @ ..] => FileContent::CopiedFrom(filled(file, text)?),
@@ -206,7 +205,10 @@ impl ViewWish {
             .iter()
             .rposition(|b| *b == b':')
             .ok_or_else(|| format!("`{}` is not of the form TARGET:DEST", Text::from(text)))?;
-        Ok(Self::Symlink { target: filled(&bytes[..at], text)?, dest: filled(&bytes[at + 1..], text)? })
+        Ok(Self::Symlink {
+            target: filled(&bytes[..at], text)?,
+            dest: filled(&bytes[at + 1..], text)?,
+        })
     }
 
     /// A name in /dev, with or without the `/dev/`.
@@ -241,7 +243,11 @@ mod tests {
     fn a_colon_splits_only_before_an_absolute_path() {
         let bind = |s: &str| ViewWish::bind(OsStr::new(s), Access::ReadOnly);
         let wish = |source: &str, dest: Option<&str>| {
-            Ok(ViewWish::Bind { source: text(source), dest: dest.map(text), access: Access::ReadOnly })
+            Ok(ViewWish::Bind {
+                source: text(source),
+                dest: dest.map(text),
+                access: Access::ReadOnly,
+            })
         };
         assert_eq!(bind("a:b"), wish("a:b", None));
         assert_eq!(bind("a:/b"), wish("a", Some("/b")));
@@ -256,7 +262,11 @@ mod tests {
         let volume = |s: &str| ViewWish::volume(OsStr::new(s));
         assert_eq!(
             volume("/a:/b:ro"),
-            Ok(ViewWish::Bind { source: text("/a"), dest: Some(text("/b")), access: Access::ReadOnly })
+            Ok(ViewWish::Bind {
+                source: text("/a"),
+                dest: Some(text("/b")),
+                access: Access::ReadOnly
+            })
         );
         assert_eq!(
             volume("/a:/b:overlay"),
@@ -264,7 +274,11 @@ mod tests {
         );
         assert_eq!(
             volume("/a:/b"),
-            Ok(ViewWish::Bind { source: text("/a"), dest: Some(text("/b")), access: Access::ReadWrite })
+            Ok(ViewWish::Bind {
+                source: text("/a"),
+                dest: Some(text("/b")),
+                access: Access::ReadWrite
+            })
         );
         assert!(volume("/a:/b:z").unwrap_err().contains("`z`"));
     }
@@ -274,7 +288,11 @@ mod tests {
         let tmpfs = |s: &str| ViewWish::tmpfs(OsStr::new(s));
         assert_eq!(
             tmpfs("/t:size=64M,mode=1777"),
-            Ok(ViewWish::Tmpfs { dest: text("/t"), size: Some(Size(64 << 20)), mode: Some(0o1777) })
+            Ok(ViewWish::Tmpfs {
+                dest: text("/t"),
+                size: Some(Size(64 << 20)),
+                mode: Some(0o1777)
+            })
         );
         for wrong in ["/t:size=0", "/t:size=x", "/t:mode=9", "/t:mode=7777", "/t:size=1M,x=1", ""] {
             assert!(tmpfs(wrong).is_err(), "{wrong}");

@@ -54,9 +54,8 @@ pub fn clone3(flags: CloneFlags) -> Result<Fork> {
     args.exit_signal = libc::SIGCHLD as u64;
     // SAFETY: without CLONE_VM the child has a copy of this address space and stack, as after
     // fork(2); `args` and `pidfd` outlive the call; the process has one thread (see above).
-    let answer = unsafe {
-        libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>())
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     let pid = checked(answer, || format!("clone3({:#x})", flags.bits()))?;
     if pid == 0 {
         return Ok(Fork::Child);

@@ -98,13 +98,14 @@ pub fn new_filesystem(
     options: &[FsOption<'_>],
     attributes: MountAttr,
 ) -> Result<OwnedFd> {
-    let context = fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC)
-        .named(|| format!("fsopen(\"{fstype}\")"))?;
+    let context =
+        fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).named(|| format!("fsopen(\"{fstype}\")"))?;
     let context = context.as_fd();
     for option in options {
         match option {
-            FsOption::Flag(key) => fsconfig_set_flag(context, *key)
-                .named(|| format!("fsconfig({fstype}, {key})"))?,
+            FsOption::Flag(key) => {
+                fsconfig_set_flag(context, *key).named(|| format!("fsconfig({fstype}, {key})"))?
+            }
             FsOption::Text(key, value) => fsconfig_set_string(context, *key, *value)
                 .named(|| format!("fsconfig({fstype}, {key}={value})"))?,
         }

@@ -47,7 +47,6 @@ pub fn bring_interface_up(name: &str) -> Result<()> {
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
     // SAFETY: SIOCSIFFLAGS reads one ifreq, which is alive and whole, from this address.
-    let answer =
-        unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
+    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     checked(answer.into(), || format!("ioctl(SIOCSIFFLAGS, {name})")).map(drop)
 }

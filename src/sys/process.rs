@@ -181,8 +181,7 @@ fn close_range(first: RawFd, last: RawFd, flags: i32) -> Result<()> {
     }
     // SAFETY: closing here is closing by number; callers use it where nothing above `first` is
     // owned any more (just after the clone) or only with CLOEXEC, which closes nothing now.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_close_range, first as u32, last as u32, flags) };
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, first as u32, last as u32, flags) };
     checked(answer, || format!("close_range({first}, {last})")).map(drop)
 }
 

@@ -52,7 +52,8 @@ impl SignalQueue {
         let set = set_of(signals);
         set_mask(libc::SIG_BLOCK, &set)?;
         // SAFETY: one live set is read; -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd =
+            unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         let fd = checked(fd.into(), || "signalfd".to_owned())?;
         // SAFETY: the kernel has just made this descriptor for us.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))

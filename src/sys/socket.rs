@@ -18,7 +18,11 @@ pub fn message_pair() -> Result<(OwnedFd, OwnedFd)> {
 }
 
 /// Sends one message, with at most one descriptor. A reader that is gone is EPIPE, not a signal.
-pub fn send_message(socket: BorrowedFd<'_>, bytes: &[u8], fd: Option<BorrowedFd<'_>>) -> Result<()> {
+pub fn send_message(
+    socket: BorrowedFd<'_>,
+    bytes: &[u8],
+    fd: Option<BorrowedFd<'_>>,
+) -> Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     let fds = fd.map(|fd| [fd]);
@@ -38,16 +42,13 @@ pub fn receive_message(socket: BorrowedFd<'_>) -> Result<(Vec<u8>, Option<OwnedF
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut bytes = vec![0; 64 * 1024];
     let received = rustix::io::retry_on_intr(|| {
-        recvmsg(
-            socket,
-            &mut [IoSliceMut::new(&mut bytes)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        )
+        recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
     });
     let received = match received {
         Ok(received) => received,
-        Err(e) if Errno(e.raw_os_error()) == Errno(libc::ECONNRESET) => return Ok((Vec::new(), None)),
+        Err(e) if Errno(e.raw_os_error()) == Errno(libc::ECONNRESET) => {
+            return Ok((Vec::new(), None));
+        }
         Err(e) => return Err(e).named(|| "recvmsg".to_owned()),
     };
     bytes.truncate(received.bytes);
