@@ -12,5 +12,9 @@
 //! ```
 
 pub mod base;
+pub mod cli;
+pub mod host;
+pub mod plan;
+pub mod sandbox;
 pub mod spec;
 pub mod sys;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::network::check_host_name;
 use super::word::{Group, InProjectPolicy, Takes, Word};
 use super::{
-    Access, EnvironmentWish, HomeMode, NetworkMode, Origin, RootfsWish, Sourced, Spec, ViewWish,
+    Access, EnvironmentWish, HomeMode, NetworkMode, Origin, RootfsWish, Sourced, ViewWish,
 };
 use crate::base::Text;
 
@@ -410,7 +410,7 @@ mod tests {
         #[test]
         fn any_value_of_any_word_is_answered(index in 0..WORDS.len(), value in "\\PC*") {
             let word = &WORDS[index];
-            let _ = (word.set)(&mut Spec::default(), OsStr::new(&value), Origin::Flag(word.name));
+            let _ = (word.set)(&mut crate::spec::Spec::default(), OsStr::new(&value), Origin::Flag(word.name));
         }
     }
 }

@@ -259,3 +259,15 @@ pub fn tmpfs_has_user_xattrs() -> bool {
     let Ok(file) = fs::memfd_create(c"bryo-probe", fs::MemfdFlags::CLOEXEC) else { return false };
     fs::fsetxattr(&file, c"user.bryo", b"1", fs::XattrFlags::empty()).is_ok()
 }
+
+/// Whether this user may read a name in a directory (`faccessat(2)`, R_OK).
+#[must_use]
+pub fn is_readable_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
+    fs::accessat(directory, name, fs::Access::READ_OK, AtFlags::empty()).is_ok()
+}
+
+/// Whether this user may write a name in a directory (`faccessat(2)`, W_OK).
+#[must_use]
+pub fn is_writable_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
+    fs::accessat(directory, name, fs::Access::WRITE_OK, AtFlags::empty()).is_ok()
+}

@@ -50,3 +50,14 @@ pub fn bring_interface_up(name: &str) -> Result<()> {
     let answer = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCSIFFLAGS, &raw const request) };
     checked(answer.into(), || format!("ioctl(SIOCSIFFLAGS, {name})")).map(drop)
 }
+
+/// Makes a time namespace for the children of this process, its clocks shifted by whole seconds
+/// (time_namespaces(7)).
+pub fn new_time_namespace(seconds: i64) -> Result<()> {
+    unshare(CloneFlags::NEWTIME)?;
+    let offsets = format!("monotonic {seconds} 0\nboottime {seconds} 0\n");
+    super::file::write_path_once(
+        std::path::Path::new("/proc/self/timens_offsets"),
+        offsets.as_bytes(),
+    )
+}

@@ -291,3 +291,11 @@ pub fn raise_to_hard_limit(resource: Resource) -> Result<()> {
 pub fn is_single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
+
+/// Bytes of memory in the machine (sysinfo(2)).
+#[must_use]
+pub fn total_memory() -> u64 {
+    let info = rustix::system::sysinfo();
+    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+    (info.totalram as u64).saturating_mul(u64::from(info.mem_unit))
+}

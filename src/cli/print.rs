@@ -1,0 +1,33 @@
+//! The only mouth: data to stdout, talk to stderr.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::Write;
+
+use crate::base::{Error, ExitCode};
+
+/// Data, to stdout. A reader that has gone away is no error of ours.
+pub(super) fn answer(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// One line of warning.
+pub(super) fn warning(text: &str) {
+    let _ = writeln!(std::io::stderr(), "bryo: warning: {text}");
+}
+
+/// What could not be done and why; then what helps. Returns the exit status to end with.
+pub(super) fn error(error: &Error) -> u8 {
+    let mut text = format!("bryo: error: {error}\n");
+    if let Some(hint) = error.hint_text() {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    error.exit_code().number()
+}
+
+/// What clap has to say: help and version are answers, the rest is a usage error.
+pub(super) fn usage(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::Failed.number() } else { 0 }
+}

@@ -1,0 +1,108 @@
+//! What this machine can do: read or probed once, never compared by version where a probe can
+//! tell. Reading is all this room does; what follows from it is decided in `plan`.
+
+mod account;
+mod contents;
+mod kernel;
+mod mounts;
+mod needs;
+mod overlay;
+mod paths;
+mod programs;
+mod resolver;
+mod subids;
+
+pub use account::{Account, account_in};
+pub use contents::Contents;
+pub use kernel::Kernel;
+pub use mounts::{MountPoint, parse_mountinfo};
+pub use needs::Needs;
+pub use overlay::OverlayAbility;
+pub use paths::{PathFact, PathFacts};
+pub use programs::{Program, Programs};
+pub use resolver::ResolverConfig;
+pub use subids::{SubIds, parse_subid_file};
+
+use std::os::unix::ffi::OsStrExt;
+
+use crate::base::{HostPath, Text};
+use crate::sys::process;
+
+/// The facts about this machine and its user that decide what a run will be.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Host {
+    pub account: Account,
+    /// `None`: the working directory was removed under us.
+    pub cwd: Option<HostPath>,
+    pub environment: Vec<(Text, Text)>,
+    pub kernel: Kernel,
+    pub paths: PathFacts,
+    pub programs: Programs,
+    /// `Err` holds the reason why there are none. Read only when asked for.
+    pub subids: Result<SubIds, String>,
+    pub overlay: OverlayAbility,
+    pub mounts: Vec<MountPoint>,
+    pub resolver: ResolverConfig,
+    pub contents: Contents,
+    /// The passwd file of the rootfs that was named.
+    pub rootfs_passwd: Option<Vec<u8>>,
+}
+
+impl Host {
+    /// Reads what the needs name, and no more: a run that makes no overlay does not pay for the
+    /// probe of one.
+    #[must_use]
+    pub fn read(needs: &Needs) -> Self {
+        let environment = environment();
+        let account = Account::of_this_user(&environment);
+        let cwd = std::env::current_dir().ok().map(HostPath::absolute);
+        let programs = Programs::find(needs);
+        Self {
+            paths: PathFacts::read(needs, &account.home, cwd.as_ref()),
+            subids: if needs.subids {
+                SubIds::read(&account, &programs)
+            } else {
+                Err("not looked for".to_owned())
+            },
+            overlay: if needs.overlay {
+                OverlayAbility::probe()
+            } else {
+                OverlayAbility::default()
+            },
+            mounts: if needs.overlay { mounts::read() } else { Vec::new() },
+            resolver: if needs.resolver {
+                ResolverConfig::read()
+            } else {
+                ResolverConfig::default()
+            },
+            contents: contents::read(&needs.contents, &account.home, cwd.as_ref()),
+            rootfs_passwd: needs.rootfs.as_ref().and_then(|typed| {
+                let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
+                let directory = HostPath::resolve(typed.as_os_str(), &base, &account.home);
+                contents::rootfs_passwd(&directory)
+            }),
+            kernel: Kernel::read(),
+            account,
+            cwd,
+            environment,
+            programs,
+        }
+    }
+
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&Text> {
+        self.environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, v)| v)
+    }
+
+    #[must_use]
+    pub fn is_real_root(&self) -> bool {
+        self.account.uid == 0 && process::effective_uid() == 0
+    }
+}
+
+fn environment() -> Vec<(Text, Text)> {
+    std::env::vars_os()
+        .filter(|(key, _)| !key.as_bytes().is_empty())
+        .map(|(key, value)| (key.into(), value.into()))
+        .collect()
+}

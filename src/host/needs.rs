@@ -1,0 +1,17 @@
+//! Which facts a run depends on, so that no others are paid for.
+
+use crate::base::Text;
+
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Needs {
+    pub subids: bool,
+    pub overlay: bool,
+    pub user_network: bool,
+    pub resolver: bool,
+    /// Paths of the host as they were typed.
+    pub paths: Vec<Text>,
+    /// Files whose content goes into the plan, as they were typed.
+    pub contents: Vec<Text>,
+    /// The rootfs, as it was typed.
+    pub rootfs: Option<Text>,
+}

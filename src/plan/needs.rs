@@ -1,0 +1,72 @@
+//! Which facts of the host a spec depends on.
+
+use crate::base::Text;
+use crate::host::Needs;
+use crate::spec::{
+    EnvironmentWish, FileContent, HomeMode, IdsMode, NetworkMode, RootfsMode, Spec, ViewWish,
+};
+
+use super::resolve::defaults;
+
+/// What must be read before this spec can be resolved.
+#[must_use]
+pub fn needs(spec: &Spec) -> Needs {
+    let mut needs =
+        Needs { subids: may_use_many_ids(spec), overlay: makes_overlays(spec), ..Needs::default() };
+    if let Some(net) = &spec.net {
+        needs.resolver = net.value != NetworkMode::None;
+        needs.user_network = !matches!(net.value, NetworkMode::None | NetworkMode::Host);
+    }
+    match &spec.rootfs {
+        Some(rootfs) => {
+            needs.paths.push(rootfs.value.directory.clone());
+            needs.rootfs = Some(rootfs.value.directory.clone());
+        }
+        None => needs.paths.extend(defaults::paths_of_host_view().map(Text::from)),
+    }
+    if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
+        needs.paths.push(directory.clone());
+    }
+    needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
+    for wish in &spec.view {
+        match &wish.value {
+            ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. } => {
+                needs.paths.push(defaults::without_question_mark(source).0);
+            }
+            ViewWish::Device { name } => {
+                needs.paths.push(Text::from(format!("/dev/{name}")));
+            }
+            ViewWish::File { content: FileContent::CopiedFrom(file), .. } => {
+                needs.contents.push(file.clone());
+            }
+            ViewWish::File { .. }
+            | ViewWish::Tmpfs { .. }
+            | ViewWish::Hide { .. }
+            | ViewWish::Symlink { .. } => {}
+        }
+    }
+    needs.contents.extend(spec.env.iter().filter_map(|wish| match &wish.value {
+        EnvironmentWish::File { path } => Some(path.clone()),
+        EnvironmentWish::Set { .. } | EnvironmentWish::Pass { .. } => None,
+    }));
+    needs
+}
+
+/// Whether the payload could use more than one id: it is root, another user, or has a root file
+/// system of its own; or the ranges were asked for.
+pub(super) fn may_use_many_ids(spec: &Spec) -> bool {
+    match spec.ids.as_ref().map_or(IdsMode::Auto, |ids| ids.value) {
+        IdsMode::Single => false,
+        IdsMode::Subids => true,
+        IdsMode::Auto => {
+            spec.root.as_ref().is_some_and(|root| root.value)
+                || spec.user.is_some()
+                || spec.rootfs.is_some()
+        }
+    }
+}
+
+fn makes_overlays(spec: &Spec) -> bool {
+    spec.rootfs.as_ref().is_some_and(|rootfs| rootfs.value.mode == RootfsMode::Overlay)
+        || spec.view.iter().any(|wish| matches!(wish.value, ViewWish::Overlay { .. }))
+}

@@ -1,0 +1,135 @@
+//! The defaults of the host view: which parts of the system and of the home a command sees.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::base::Text;
+use crate::base::size::Size;
+
+/// The system: programs and libraries, never state. A link on the host is the same link inside.
+pub(crate) const SYSTEM: [&str; 11] = [
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/libo32", "/opt", "/nix",
+    "/gnu",
+];
+
+/// The part of /etc that programs need to find libraries, certificates, time zones and their own
+/// defaults. No accounts, no keys, no host configuration.
+pub(crate) const ETC: [&str; 50] = [
+    "/etc/alternatives",
+    "/etc/bash.bashrc",
+    "/etc/bindresvport.blacklist",
+    "/etc/ca-certificates",
+    "/etc/ca-certificates.conf",
+    "/etc/crypto-policies",
+    "/etc/debian_version",
+    "/etc/default/locale",
+    "/etc/dpkg",
+    "/etc/fonts",
+    "/etc/gai.conf",
+    "/etc/gitconfig",
+    "/etc/host.conf",
+    "/etc/ImageMagick-6",
+    "/etc/inputrc",
+    "/etc/java-17-openjdk",
+    "/etc/java-21-openjdk",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/locale.alias",
+    "/etc/locale.conf",
+    "/etc/localtime",
+    "/etc/login.defs",
+    "/etc/lsb-release",
+    "/etc/magic",
+    "/etc/magic.mime",
+    "/etc/mailcap",
+    "/etc/manpath.config",
+    "/etc/mime.types",
+    "/etc/nanorc",
+    "/etc/networks",
+    "/etc/os-release",
+    "/etc/perl",
+    "/etc/pki",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/protocols",
+    "/etc/python3",
+    "/etc/rpc",
+    "/etc/services",
+    "/etc/shells",
+    "/etc/skel",
+    "/etc/ssl",
+    "/etc/terminfo",
+    "/etc/timezone",
+    "/etc/vim",
+    "/etc/wgetrc",
+    "/etc/xattr.conf",
+    "/etc/zsh",
+];
+
+/// Toolchains that live in a home: their programs, never their credentials.
+pub(crate) const TOOLCHAINS: [&str; 19] = [
+    "~/.asdf",
+    "~/.bun/bin",
+    "~/.cargo/bin",
+    "~/.deno/bin",
+    "~/.ghcup/bin",
+    "~/.juliaup",
+    "~/.local/bin",
+    "~/.local/lib",
+    "~/.local/share/fnm",
+    "~/.local/share/mise",
+    "~/.local/share/pipx",
+    "~/.local/share/uv",
+    "~/.nvm",
+    "~/.pyenv",
+    "~/.rbenv",
+    "~/.rustup",
+    "~/.sdkman/candidates",
+    "~/.volta",
+    "~/go/bin",
+];
+
+/// What a repository runs on the user's behalf later, relative to the working directory.
+pub(crate) const GIT: [&str; 3] = [".git", ".git/hooks", ".git/config"];
+
+/// Directories that are shared with other programs, sockets and users of the host: never taken
+/// for a project.
+pub(crate) const SHARED_DIRECTORIES: [&str; 10] =
+    ["/", "/home", "/tmp", "/var", "/var/tmp", "/run", "/dev", "/dev/shm", "/etc", "/root"];
+
+/// Names of variables that say how to speak to the user and to nobody else.
+pub(crate) const ENVIRONMENT: [&str; 12] = [
+    "PATH",
+    "TERM",
+    "COLORTERM",
+    "NO_COLOR",
+    "CLICOLOR",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "CI",
+    "COLUMNS",
+    "LINES",
+    "SHELL",
+];
+
+pub(crate) const HOSTNAME: &str = "bryo";
+
+/// What a tmpfs may take: a quarter of the memory, between 64 MiB and 4 GiB.
+pub(crate) fn tmpfs_size(memory: u64) -> Size {
+    Size((memory / 4).clamp(64 * Size::MIB, 4 * Size::GIB) / Size::MIB * Size::MIB)
+}
+
+/// Every path whose fact the host view depends on.
+pub(crate) fn paths_of_host_view() -> impl Iterator<Item = &'static str> {
+    SYSTEM.into_iter().chain(ETC).chain(TOOLCHAINS).chain(GIT).chain(["."])
+}
+
+/// A source written `?PATH` is used if it exists: for policies that serve many machines.
+pub(crate) fn without_question_mark(source: &Text) -> (Text, bool) {
+    match source.as_bytes().strip_prefix(b"?") {
+        Some(rest) => (Text::from(OsStr::from_bytes(rest)), true),
+        None => (source.clone(), false),
+    }
+}

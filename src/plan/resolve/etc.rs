@@ -1,0 +1,132 @@
+//! The files of /etc that bryo writes itself: accounts, hosts, resolver.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use crate::base::{BoxPath, Text};
+use crate::host::{Host, account_in};
+use crate::plan::{Identity, Layer, Link, Network, Step};
+use crate::spec::Spec;
+
+/// The written files, and in a rootfs only those that its own must give way to.
+pub(super) fn write(
+    spec: &Spec,
+    host: &Host,
+    identity: &Identity,
+    network: &Network,
+    hostname: &str,
+) -> Vec<Step> {
+    let mut files = vec![
+        ("/etc/hosts", hosts(spec, hostname)),
+        ("/etc/hostname", format!("{hostname}\n")),
+        ("/etc/resolv.conf", resolv_conf(spec, host, network)),
+    ];
+    if spec.rootfs.is_none() {
+        files.push(("/etc/passwd", passwd(host, identity)));
+        files.push(("/etc/group", group(host, identity)));
+        files.push(("/etc/nsswitch.conf", NSSWITCH.to_owned()));
+    } else if let Some(passwd) = extended_passwd(host, identity) {
+        return [files, vec![("/etc/passwd", passwd)]].concat().into_iter().map(step).collect();
+    }
+    files.into_iter().map(step).collect()
+}
+
+fn step((path, content): (&'static str, String)) -> Step {
+    Step {
+        at: BoxPath::fixed(path),
+        layer: Layer::File { content: Text::from(content), mode: 0o644 },
+        origin: "default".to_owned(),
+    }
+}
+
+/// Accounts come from the files here: a site's own sources are not reachable from inside.
+const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\nethers: files\nrpc: files\n";
+
+fn passwd(host: &Host, identity: &Identity) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, uid: u32, gid: u32, home: &dyn std::fmt::Display, shell: &str| {
+        let _ = writeln!(text, "{name}:x:{uid}:{gid}:{name}:{home}:{shell}");
+    };
+    let shell = Text::to_string(&host.account.shell);
+    if identity.uid != 0 {
+        line("root", 0, 0, &"/root", "/bin/sh");
+    }
+    line(&identity.name, identity.uid, identity.gid, &identity.home, &shell);
+    if identity.uid != host.account.uid && identity.uid != 0 {
+        line(&host.account.name, host.account.uid, host.account.gid, &identity.home, &shell);
+    }
+    line("nobody", 65_534, 65_534, &"/nonexistent", "/usr/sbin/nologin");
+    text
+}
+
+fn group(host: &Host, identity: &Identity) -> String {
+    let mut text = String::new();
+    let own = if identity.gid == host.account.gid {
+        host.account.group_name.clone()
+    } else {
+        identity.name.clone()
+    };
+    if identity.gid != 0 {
+        text.push_str("root:x:0:\n");
+    }
+    let own = if identity.gid == 0 { "root".to_owned() } else { own };
+    let _ = writeln!(text, "{own}:x:{}:", identity.gid);
+    if identity.gid != 5 {
+        text.push_str("tty:x:5:\n");
+    }
+    text.push_str("nogroup:x:65534:\n");
+    text
+}
+
+/// A rootfs's own accounts and the user, if it does not know them.
+fn extended_passwd(host: &Host, identity: &Identity) -> Option<String> {
+    let own = host.rootfs_passwd.as_deref().unwrap_or_default();
+    if account_in(own, identity.uid).is_some() {
+        return None;
+    }
+    let mut text = String::from_utf8_lossy(own).into_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let Identity { name, uid, gid, home, .. } = identity;
+    let _ = writeln!(text, "{name}:x:{uid}:{gid}:{name}:{home}:/bin/sh");
+    Some(text)
+}
+
+fn hosts(spec: &Spec, hostname: &str) -> String {
+    let mut text = format!(
+        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 {hostname}\n"
+    );
+    for entry in &spec.add_host {
+        let _ = writeln!(text, "{} {}", entry.value.address, entry.value.name);
+    }
+    text
+}
+
+/// Name servers that can be reached from inside: those asked for; in user mode the driver's own,
+/// which asks the host's (also one on the host's loopback, such as systemd-resolved's 127.0.0.53,
+/// that the sandbox itself could never reach); with the host's network the host's own.
+fn resolv_conf(spec: &Spec, host: &Host, network: &Network) -> String {
+    let asked: Vec<IpAddr> = spec.dns.iter().map(|dns| dns.value).collect();
+    let servers = match &network.link {
+        Link::None => Vec::new(),
+        _ if !asked.is_empty() => asked,
+        Link::User { driver, .. } => vec![driver.name_server()],
+        Link::Host => host.resolver.servers.clone(),
+    };
+    let search: Vec<String> = match &network.link {
+        Link::None => Vec::new(),
+        _ if !spec.dns_search.is_empty() => {
+            spec.dns_search.iter().map(|domain| domain.value.clone()).collect()
+        }
+        _ => host.resolver.search.clone(),
+    };
+    let mut text = String::new();
+    for server in servers {
+        let _ = writeln!(text, "nameserver {server}");
+    }
+    if !search.is_empty() {
+        let _ = writeln!(text, "search {}", search.join(" "));
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! What the payload can reach.
+
+use crate::base::{Error, Result};
+use crate::host::Host;
+use crate::plan::{Link, Network, NetworkDriver, Rung};
+use crate::spec::{NetworkMode, Sourced, Spec};
+
+use super::{Remarks, useless};
+
+pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Network> {
+    let link = link(spec, host, remarks)?;
+    check_contradictions(spec, &link)?;
+    if link == Link::Host {
+        remarks.warnings.push(
+            "`--net=host` shares the host's network: the command reaches every service on this machine's loopback and abstract sockets"
+                .to_owned(),
+        );
+    }
+    Ok(Network {
+        link,
+        publish: spec.publish.iter().map(|p| p.value.clone()).collect(),
+        rate: spec.rate.as_ref().map(|rate| rate.value),
+    })
+}
+
+fn link(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Link> {
+    let Some(net) = &spec.net else { return Ok(Link::None) };
+    let (order, asked): (&[NetworkDriver], bool) = match net.value {
+        NetworkMode::None => return Ok(Link::None),
+        NetworkMode::Host => return Ok(Link::Host),
+        NetworkMode::User => (&[NetworkDriver::Slirp4netns, NetworkDriver::Pasta], false),
+        NetworkMode::Slirp4netns => (&[NetworkDriver::Slirp4netns], true),
+        NetworkMode::Pasta => (&[NetworkDriver::Pasta], true),
+    };
+    let found = order.iter().find_map(|driver| {
+        let program = match driver {
+            NetworkDriver::Slirp4netns => &host.programs.slirp4netns,
+            NetworkDriver::Pasta => &host.programs.pasta,
+        };
+        program.as_ref().map(|program| (*driver, program.path.clone()))
+    });
+    let Some((driver, program)) = found else { return Err(no_driver(net, order)) };
+    let why = match (asked, driver) {
+        (true, _) => "asked for",
+        (false, NetworkDriver::Slirp4netns) => "it is installed",
+        (false, NetworkDriver::Pasta) => "slirp4netns is not installed",
+    };
+    remarks.rungs.push(Rung { need: "user network", took: name(driver).into(), why: why.into() });
+    Ok(Link::User { driver, program })
+}
+
+fn name(driver: NetworkDriver) -> &'static str {
+    match driver {
+        NetworkDriver::Slirp4netns => "slirp4netns",
+        NetworkDriver::Pasta => "pasta",
+    }
+}
+
+fn no_driver(net: &Sourced<NetworkMode>, order: &[NetworkDriver]) -> Error {
+    let names: Vec<&str> = order.iter().map(|driver| name(*driver)).collect();
+    let package = if order == [NetworkDriver::Pasta] { "passt" } else { "slirp4netns" };
+    Error::new(format!("{} is not installed", names.join(" or ")))
+        .within(format!("cannot use `{}`", net.origin))
+        .hint(format!("an administrator can install it with `apt install {package}`"))
+}
+
+fn check_contradictions(spec: &Spec, link: &Link) -> Result<()> {
+    match link {
+        Link::None => {
+            let hint = "add `--net` for a network in user mode";
+            let why = "the sandbox has no network";
+            if let Some(dns) = spec.dns.first() {
+                return Err(useless(dns, why).hint(hint));
+            }
+            if let Some(search) = spec.dns_search.first() {
+                return Err(useless(search, why).hint(hint));
+            }
+            if let Some(rate) = &spec.rate {
+                return Err(useless(rate, why).hint(hint));
+            }
+        }
+        Link::Host => {
+            let why = "the sandbox shares the host's network";
+            if let Some(publish) = spec.publish.first() {
+                return Err(useless(publish, why).hint("its ports are the host's already"));
+            }
+            if let Some(rate) = &spec.rate {
+                return Err(useless(rate, why).hint("use `--net` for a network of its own"));
+            }
+        }
+        Link::User { .. } => {}
+    }
+    Ok(())
+}

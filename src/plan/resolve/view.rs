@@ -1,0 +1,233 @@
+//! The view: defaults first, then the wishes in their order.
+
+use crate::base::{BoxPath, Error, HostPath, Result, Text};
+use crate::host::{Host, PathFact};
+use crate::plan::Identity;
+use crate::plan::view::{Layer, Root, Step, View};
+use crate::spec::{Access, HomeMode, RootfsMode, RootfsWish, Sourced, Spec};
+
+use super::defaults::{self, ETC, GIT, SHARED_DIRECTORIES, SYSTEM, TOOLCHAINS};
+use super::overlay::{self, Uppers};
+use super::{Remarks, refused, wishes};
+
+/// The steps so far.
+pub(super) struct Builder<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) host: &'a Host,
+    pub(super) identity: &'a Identity,
+    pub(super) uppers: Uppers,
+    steps: Vec<Step>,
+}
+
+impl Builder<'_> {
+    pub(super) fn add(&mut self, at: BoxPath, layer: Layer, origin: impl ToString) {
+        self.steps.push(Step { at, layer, origin: origin.to_string() });
+    }
+
+    fn add_default(&mut self, at: &'static str, layer: Layer) {
+        self.add(BoxPath::fixed(at), layer, "default");
+    }
+
+    /// A path of the host as typed on the command line or in a policy.
+    pub(super) fn host_path(&self, typed: &Text) -> HostPath {
+        let root = HostPath::absolute("/");
+        let base = self.host.cwd.as_ref().unwrap_or(&root);
+        HostPath::resolve(typed.as_os_str(), base, &self.host.account.home)
+    }
+}
+
+pub(super) fn decide(
+    spec: &Spec,
+    host: &Host,
+    identity: &Identity,
+    etc: Vec<Step>,
+    remarks: &mut Remarks,
+) -> Result<View> {
+    let mut view = Builder { spec, host, identity, uppers: Uppers::default(), steps: Vec::new() };
+    let (root, workdir) = match &spec.rootfs {
+        Some(rootfs) => {
+            let root = view.add_rootfs(rootfs, etc)?;
+            view.add_home_directory()?;
+            (root, view.workdir_inside()?.unwrap_or_else(BoxPath::root))
+        }
+        None => {
+            view.add_system();
+            view.steps.extend(etc);
+            view.add_own_filesystems();
+            view.add_home()?;
+            (Root::Assembled, view.add_working_directory()?)
+        }
+    };
+    for wish in &spec.view {
+        wishes::grant(&mut view, wish)?;
+    }
+    let overlay = overlay::decide(spec, host, &view.uppers, remarks)?;
+    Ok(View { root, steps: view.steps, workdir, overlay })
+}
+
+impl Builder<'_> {
+    /// Programs and libraries, and the needed part of /etc, as the host has them: a link as a
+    /// link, unless it leads to where the sandbox sees nothing.
+    fn add_system(&mut self) {
+        for path in SYSTEM {
+            self.add_as_on_host(path);
+        }
+        for path in ETC {
+            self.add_as_on_host(path);
+        }
+        self.add_default("/run", Layer::Directory { mode: 0o755 });
+        self.add_default("/var/tmp", Layer::Symlink { target: "../tmp".into() });
+    }
+
+    fn add_as_on_host(&mut self, path: &'static str) {
+        let host_path = HostPath::absolute(path);
+        let fact = self.host.paths.of(&host_path);
+        let Some(real) = fact.real().cloned() else { return };
+        let leads_to_visible = ["/usr", "/opt", "/nix", "/gnu"]
+            .iter()
+            .any(|tree| real.is_within(&HostPath::absolute(*tree)));
+        let layer = match self.host.paths.link_target(&host_path) {
+            Some(target) if leads_to_visible => Layer::Symlink { target: target.clone() },
+            _ => Layer::Bind { source: real, access: Access::ReadOnly },
+        };
+        self.add_default(path, layer);
+    }
+
+    fn add_own_filesystems(&mut self) {
+        let size = defaults::tmpfs_size(self.host.kernel.memory);
+        self.add_default("/proc", Layer::Proc);
+        self.add_default("/dev", Layer::Dev { shm: size });
+        self.add_default("/tmp", Layer::Tmpfs { size, mode: 0o1777 });
+    }
+
+    fn add_home(&mut self) -> Result<()> {
+        if self.add_home_directory()? {
+            return Ok(());
+        }
+        let size = defaults::tmpfs_size(self.host.kernel.memory);
+        self.add(self.identity.home.clone(), Layer::Tmpfs { size, mode: 0o700 }, "default");
+        for typed in TOOLCHAINS {
+            let path = self.host_path(&Text::from(typed));
+            if let Some(real) = self.host.paths.of(&path).real().cloned() {
+                let layer = Layer::Bind { source: real, access: Access::ReadOnly };
+                self.add(path.same_inside(), layer, "default");
+            }
+        }
+        Ok(())
+    }
+
+    /// `--home DIR`: whether there was one.
+    fn add_home_directory(&mut self) -> Result<bool> {
+        let Some(home) = &self.spec.home else { return Ok(false) };
+        let HomeMode::Directory(typed) = &home.value else { return Ok(false) };
+        let path = self.host_path(typed);
+        if path == self.host.account.home {
+            return Err(refused(home, "that is your real home, with every key and token in it")
+                .hint("name a directory of its own, or show single files with `--ro`"));
+        }
+        let PathFact::Directory { real } = self.host.paths.of(&path) else {
+            return Err(refused(home, format!("`{path}` is not a directory"))
+                .hint(format!("make it with `mkdir -p {path}`")));
+        };
+        let layer = Layer::Bind { source: real.clone(), access: Access::ReadWrite };
+        self.add(self.identity.home.clone(), layer, &home.origin);
+        Ok(true)
+    }
+
+    /// The directory in which bryo was called, writable, but not what a repository in it would
+    /// run on the user's behalf later; and where the command starts.
+    fn add_working_directory(&mut self) -> Result<BoxPath> {
+        let asked = self.workdir_inside()?;
+        let Some(cwd) = self.host.cwd.clone() else {
+            return asked.ok_or_else(|| {
+                Error::new("it was removed")
+                    .within("cannot use the working directory")
+                    .hint("`cd` to a directory that exists, or use `--workdir /tmp`")
+            });
+        };
+        // Another place to start was named: then this one is not shown.
+        if let Some(elsewhere) = asked.as_ref().filter(|dir| !dir.is_within(&cwd.same_inside())) {
+            return Ok(elsewhere.clone());
+        }
+        self.check_may_show(&cwd)?;
+        let shown_anyway = SYSTEM.iter().any(|tree| cwd.is_within(&HostPath::absolute(*tree)));
+        if !shown_anyway {
+            let real = self.host.paths.of(&cwd).real().cloned().unwrap_or_else(|| cwd.clone());
+            let layer = Layer::Bind { source: real, access: Access::ReadWrite };
+            self.add(cwd.same_inside(), layer, "default");
+            self.protect_repository(&cwd);
+        }
+        Ok(asked.unwrap_or_else(|| cwd.same_inside()))
+    }
+
+    fn check_may_show(&self, cwd: &HostPath) -> Result<()> {
+        let home = &self.host.account.home;
+        let why = if cwd == home {
+            "it is your home, with every key and token in it"
+        } else if home.is_within(cwd) {
+            "your home is in it"
+        } else if SHARED_DIRECTORIES.iter().any(|dir| *cwd == HostPath::absolute(*dir)) {
+            "other programs keep their files and sockets in it"
+        } else if ["/proc", "/sys"].iter().any(|dir| cwd.is_within(&HostPath::absolute(*dir))) {
+            "it is a view of the kernel, not of files"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(why)
+            .within(format!("cannot show the working directory `{cwd}` to the sandbox"))
+            .hint("`cd` to the project first, or start in an empty place with `--workdir /tmp`"))
+    }
+
+    /// `.git` bound on itself pins it, so that it cannot be renamed away and made anew; its hooks
+    /// and config, which git obeys outside, are read-only.
+    fn protect_repository(&mut self, cwd: &HostPath) {
+        for (name, access) in
+            GIT.into_iter().zip([Access::ReadWrite, Access::ReadOnly, Access::ReadOnly])
+        {
+            let path = cwd.join(name);
+            let is_link = self.host.paths.link_target(&path).is_some();
+            match self.host.paths.of(&path) {
+                PathFact::Directory { real } | PathFact::File { real } if !is_link => {
+                    let layer = Layer::Bind { source: real.clone(), access };
+                    self.add(path.same_inside(), layer, "default");
+                }
+                _ if name == ".git" => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn add_rootfs(&mut self, rootfs: &Sourced<RootfsWish>, etc: Vec<Step>) -> Result<Root> {
+        let path = self.host_path(&rootfs.value.directory);
+        let directory = match self.host.paths.of(&path) {
+            PathFact::Directory { real } => real.clone(),
+            PathFact::Missing => return Err(refused(rootfs, format!("`{path}` does not exist"))),
+            _ => return Err(refused(rootfs, format!("`{path}` is not a directory"))),
+        };
+        if directory == HostPath::absolute("/") {
+            return Err(refused(rootfs, "`/` is the host itself")
+                .hint("without `--rootfs`, the host's programs are there, read-only"));
+        }
+        let root = match rootfs.value.mode {
+            RootfsMode::Overlay => {
+                let upper = self.uppers.next(&directory);
+                Root::OverlaidTree { directory, upper }
+            }
+            RootfsMode::ReadOnly => Root::Tree { directory, access: Access::ReadOnly },
+            RootfsMode::ReadWrite => Root::Tree { directory, access: Access::ReadWrite },
+        };
+        self.add_own_filesystems();
+        let size = defaults::tmpfs_size(self.host.kernel.memory);
+        self.add_default("/run", Layer::Tmpfs { size, mode: 0o755 });
+        self.steps.extend(etc);
+        Ok(root)
+    }
+
+    /// `--workdir`, as a path inside; relative to the working directory.
+    fn workdir_inside(&self) -> Result<Option<BoxPath>> {
+        let Some(workdir) = &self.spec.workdir else { return Ok(None) };
+        wishes::dest(self, &workdir.value)
+            .map(Some)
+            .map_err(|e| e.within(format!("cannot use `{}`", workdir.origin)))
+    }
+}

@@ -1,0 +1,110 @@
+//! The view: what the sandbox sees, as an ordered list of steps.
+
+use serde::Serialize;
+
+use crate::base::size::Size;
+use crate::base::{BoxPath, HostPath, Text};
+use crate::spec::Access;
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct View {
+    pub root: Root,
+    /// In order; a later step covers an earlier one.
+    pub steps: Vec<Step>,
+    /// Where the payload starts.
+    pub workdir: BoxPath,
+    /// Present when anything in the view is an overlay.
+    pub overlay: Option<OverlayPlan>,
+}
+
+/// What `/` is.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Root {
+    /// A tmpfs that holds mount points and links only, read-only once it is built.
+    Assembled,
+    /// A directory tree of the host.
+    Tree { directory: HostPath, access: Access },
+    /// A directory tree of the host under an overlay.
+    OverlaidTree { directory: HostPath, upper: Upper },
+}
+
+/// One thing put into the view.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Step {
+    pub at: BoxPath,
+    pub layer: Layer,
+    /// Where it was asked for, for messages; `default` otherwise.
+    pub origin: String,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// A file or directory of the host, with everything mounted below it.
+    Bind {
+        source: HostPath,
+        access: Access,
+    },
+    /// A directory of the host below a writable layer.
+    Overlay {
+        lower: HostPath,
+        upper: Upper,
+    },
+    Tmpfs {
+        size: Size,
+        mode: u32,
+    },
+    Directory {
+        mode: u32,
+    },
+    File {
+        content: Text,
+        mode: u32,
+    },
+    Symlink {
+        target: Text,
+    },
+    /// Nothing, where something was.
+    Hidden,
+    /// One node of the host's /dev.
+    Device {
+        source: HostPath,
+    },
+    /// A /proc of its own, its risky parts closed.
+    Proc,
+    /// A minimal /dev of its own, with terminals and shared memory of its own.
+    Dev {
+        shm: Size,
+    },
+}
+
+/// The writable directory of one overlay, by its number below the scratch place or the kept
+/// directory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Upper(pub usize);
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct OverlayPlan {
+    pub driver: OverlayDriverPlan,
+    pub scratch: ScratchPlan,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverlayDriverPlan {
+    Kernel,
+    Fuse { program: HostPath },
+}
+
+/// Where uppers are.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScratchPlan {
+    /// In memory, gone with the sandbox.
+    Memory { size: Size },
+    /// In a new directory below this one, removed at the end.
+    Disk { parent: HostPath },
+    /// In a directory that stays.
+    Kept { directory: HostPath },
+}

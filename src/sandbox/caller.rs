@@ -1,0 +1,188 @@
+//! The caller. Who am I here: outside, the user's own process in the host's namespaces, with one
+//! thread and no privilege. I see everything the user sees. Nobody waits for me but the user's
+//! shell; init waits for my orders, and dies with me.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::base::{Context, Error, ExitCode, Result};
+use crate::plan::{Link, MapWriter, Plan};
+use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
+use crate::sys::poll::{Watch, wait_for};
+use crate::sys::process::{self, Change};
+use crate::sys::signal::{self, SignalQueue};
+
+use super::wire::{Order, Report, Wire};
+use super::{Outcome, identity, init, wire};
+
+/// The signals that a user or a supervisor sends a program, and the one that says a child changed.
+const SIGNALS: [i32; 11] = [
+    signal::SIGHUP,
+    signal::SIGINT,
+    signal::SIGQUIT,
+    signal::SIGTERM,
+    signal::SIGUSR1,
+    signal::SIGUSR2,
+    signal::SIGALRM,
+    signal::SIGTSTP,
+    signal::SIGCONT,
+    signal::SIGWINCH,
+    signal::SIGCHLD,
+];
+
+pub(super) fn launch(plan: &Plan) -> Result<Outcome> {
+    let signals = SignalQueue::open(&SIGNALS)?;
+    let (wire, inner_wire) = wire::pair()?;
+    match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
+        Fork::Child => {
+            drop(wire);
+            init::run(plan, inner_wire, signals)
+        }
+        Fork::Parent(init) => {
+            drop(inner_wire);
+            let sandbox = Sandbox { plan, init, wire, signals };
+            let outcome = sandbox.supervise();
+            sandbox.end();
+            outcome
+        }
+    }
+}
+
+fn namespaces(plan: &Plan) -> CloneFlags {
+    let flags = CloneFlags::NEWUSER
+        .and(CloneFlags::NEWNS)
+        .and(CloneFlags::NEWPID)
+        .and(CloneFlags::NEWUTS)
+        .and(CloneFlags::NEWIPC)
+        .and(CloneFlags::NEWCGROUP);
+    match plan.network.link {
+        Link::Host => flags,
+        Link::None | Link::User { .. } => flags.and(CloneFlags::NEWNET),
+    }
+}
+
+/// A sandbox as the caller holds it.
+struct Sandbox<'a> {
+    plan: &'a Plan,
+    init: Child,
+    wire: Wire,
+    signals: SignalQueue,
+}
+
+impl Sandbox<'_> {
+    fn supervise(&self) -> Result<Outcome> {
+        self.write_maps_if_it_is_ours()?;
+        let mut clock = Clock::new(self.plan);
+        loop {
+            let mut watches =
+                [Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
+            wait_for(&mut watches, clock.until_next())?;
+            let [wire, signals] = watches.map(|watch| watch.readable);
+            if wire {
+                match self.wire.receive()?.map(|received| received.message) {
+                    Some(Report::Failed(error)) => return Err(error),
+                    Some(Report::Starting) => {}
+                    Some(Report::Exited(status)) => {
+                        return Ok(clock.outcome(Change::Exited(status)));
+                    }
+                    Some(Report::Killed(signal)) => {
+                        return Ok(clock.outcome(Change::Killed(signal)));
+                    }
+                    None => return self.init_is_gone(&clock),
+                }
+            }
+            if signals {
+                self.forward_signals()?;
+            }
+            clock.tick(|signal| self.order(&Order::Signal(signal)))?;
+        }
+    }
+
+    fn write_maps_if_it_is_ours(&self) -> Result<()> {
+        match &self.plan.identity.map_writer {
+            MapWriter::Itself => Ok(()),
+            MapWriter::Helpers { newuidmap, newgidmap } => {
+                let identity = &self.plan.identity;
+                identity::start_map_helpers(self.init.pid, newuidmap, newgidmap, identity)?
+                    .finish(identity)?;
+                self.order(&Order::MapsWritten)
+            }
+        }
+    }
+
+    fn order(&self, order: &Order) -> Result<()> {
+        self.wire.send(order)
+    }
+
+    fn forward_signals(&self) -> Result<()> {
+        while let Some(signal) = self.signals.next()? {
+            match signal {
+                signal::SIGCHLD | signal::SIGWINCH => {}
+                signal => self.order(&Order::Signal(signal))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The wire closed without a last report: init was killed from outside.
+    fn init_is_gone(&self, clock: &Clock) -> Result<Outcome> {
+        match process::wait_for_end(self.init.pid)? {
+            Change::Killed(signal) if clock.timed_out => Ok(clock.outcome(Change::Killed(signal))),
+            Change::Killed(signal) => {
+                Err(Error::new(format!("its init was killed by signal {signal}"))
+                    .within("the sandbox ended early"))
+            }
+            _ => Err(Error::new("its init ended without a word").within("the sandbox ended early")),
+        }
+    }
+
+    /// Kills what is left, and waits until the kernel has taken the sandbox apart.
+    fn end(&self) {
+        // Already dead is what is wanted; any other failure would leave nothing more to try.
+        let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
+        let _ = process::wait_for_end(self.init.pid);
+    }
+}
+
+/// The timeout: TERM when the time is over, KILL after the grace.
+struct Clock {
+    deadline: Option<Instant>,
+    grace: Duration,
+    timed_out: bool,
+}
+
+impl Clock {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            deadline: plan.life.timeout.map(|timeout| Instant::now() + timeout.0),
+            grace: plan.life.grace.0,
+            timed_out: false,
+        }
+    }
+
+    fn until_next(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    fn tick(&mut self, send: impl Fn(i32) -> Result<()>) -> Result<()> {
+        if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            return Ok(());
+        }
+        if self.timed_out {
+            self.deadline = None;
+            return send(signal::SIGKILL);
+        }
+        self.timed_out = true;
+        self.deadline = Some(Instant::now() + self.grace);
+        send(signal::SIGTERM)
+    }
+
+    fn outcome(&self, end: Change) -> Outcome {
+        Outcome { end, timed_out: self.timed_out }
+    }
+}
+
+#[allow(dead_code)]
+fn code(error: &Error) -> ExitCode {
+    error.exit_code()
+}

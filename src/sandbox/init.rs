@@ -1,0 +1,136 @@
+//! Init. Who am I here: pid 1 of the new pid namespace, in new user, mount, uts, ipc, cgroup and
+//! (unless shared) network namespaces, a copy of the caller. My uid outside is the user's; inside
+//! I hold every capability of the new user namespace. I still see the host's tree until I pivot.
+//! The caller waits for my reports; when it dies, I am killed.
+
+use std::os::fd::AsFd;
+
+use crate::base::{Context, Error, Result};
+use crate::plan::{Link, MapWriter, Plan};
+use crate::sys::clone::{Fork, fork};
+use crate::sys::poll::{Watch, wait_for};
+use crate::sys::process::{self, Change, Whom};
+use crate::sys::signal::{self, SignalQueue};
+use crate::sys::{capability, namespace};
+
+use super::wire::{Order, Report, Wire};
+use super::{identity, payload, view};
+
+pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue) -> ! {
+    let payload = match prepare(plan, &wire) {
+        Ok(pid) => pid,
+        Err(error) => {
+            // A wire that cannot carry the error has lost its caller, and we die with it.
+            let _ = wire.send(&Report::Failed(error));
+            process::exit_now(125)
+        }
+    };
+    let report = match supervise(payload, &wire, &signals) {
+        Ok(Change::Killed(signal)) => Report::Killed(signal),
+        Ok(Change::Exited(status)) => Report::Exited(status),
+        Ok(Change::Stopped(_) | Change::Continued) => Report::Exited(0),
+        Err(error) => Report::Failed(error),
+    };
+    let _ = wire.send(&report);
+    process::exit_now(0)
+}
+
+/// From the clone to the running payload; returns its pid.
+fn prepare(plan: &Plan, wire: &Wire) -> Result<i32> {
+    capability::die_with_parent()?;
+    map_ids(plan, wire)?;
+    process::set_session()?;
+    namespace::sethostname(&plan.hostname)?;
+    bring_up_loopback(plan)?;
+    view::build(plan)?;
+    shift_clocks(plan)?;
+    hide_from_the_payload()?;
+    start_payload(plan, wire)
+}
+
+fn map_ids(plan: &Plan, wire: &Wire) -> Result<()> {
+    match plan.identity.map_writer {
+        MapWriter::Itself => identity::write_own_maps(&plan.identity),
+        MapWriter::Helpers { .. } => match wire.receive()?.map(|received| received.message) {
+            Some(Order::MapsWritten) => Ok(()),
+            Some(Order::Signal(signal)) => {
+                Err(Error::new(format!("signal {signal} came before the start")))
+            }
+            None => process::exit_now(125),
+        },
+    }
+}
+
+fn bring_up_loopback(plan: &Plan) -> Result<()> {
+    match plan.network.link {
+        Link::Host => Ok(()),
+        Link::None | Link::User { .. } => namespace::bring_interface_up("lo")
+            .context(|| "cannot bring up the loopback interface".to_owned()),
+    }
+}
+
+/// The payload is the first process in the new time namespace: offsets can be set only while it
+/// is empty (time_namespaces(7)).
+fn shift_clocks(plan: &Plan) -> Result<()> {
+    let Some(shift) = plan.time else { return Ok(()) };
+    namespace::new_time_namespace(shift.0).context(|| "cannot shift the clocks".to_owned())
+}
+
+/// What I was given, the payload has no business with.
+fn hide_from_the_payload() -> Result<()> {
+    process::wipe_arguments_and_environment(c"bryo-init");
+    Ok(capability::set_undumpable()?)
+}
+
+fn start_payload(plan: &Plan, wire: &Wire) -> Result<i32> {
+    match fork().context(|| "cannot start the command".to_owned())? {
+        Fork::Child => payload::run(plan, wire),
+        Fork::Parent(child) => Ok(child.pid),
+    }
+}
+
+/// Reaps whatever ends and carries out orders, until the payload has ended.
+fn supervise(payload: i32, wire: &Wire, signals: &SignalQueue) -> Result<Change> {
+    loop {
+        let mut watches = [Watch::reading(signals.as_fd()), Watch::reading(wire.as_fd())];
+        wait_for(&mut watches, None)?;
+        let [signals_came, orders_came] = watches.map(|watch| watch.readable);
+        if signals_came {
+            while signals.next()?.is_some() {}
+            if let Some(end) = reap(payload)? {
+                return Ok(end);
+            }
+        }
+        if orders_came {
+            match wire.receive()?.map(|received| received.message) {
+                Some(Order::Signal(signal)) => forward(signal, payload)?,
+                Some(Order::MapsWritten) => {}
+                None => process::exit_now(125),
+            }
+        }
+    }
+}
+
+/// Collects every child that has ended: the payload's end is the sandbox's.
+fn reap(payload: i32) -> Result<Option<Change>> {
+    while let Some((pid, change)) = process::collect_change(Whom::Any)? {
+        match change {
+            Change::Exited(_) | Change::Killed(_) if pid == payload => return Ok(Some(change)),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+/// What a terminal sends, it sends to a whole process group; the rest is for the command alone.
+fn forward(signal: i32, payload: i32) -> Result<()> {
+    let target = match signal {
+        signal::SIGINT | signal::SIGQUIT | signal::SIGTSTP | signal::SIGCONT => -payload,
+        _ => payload,
+    };
+    match process::kill(target, signal) {
+        // It ended just now; its end is on its way.
+        Err(e) if e.errno == crate::sys::Errno::ESRCH => Ok(()),
+        result => Ok(result?),
+    }
+}

@@ -1,0 +1,44 @@
+//! The story of one run: a caller outside, an init and a payload inside, helpers beside them.
+//!
+//! [`launch`] takes a complete plan and decides nothing. Each process has a file that opens with
+//! who it is; the parts they share are one noun a file.
+
+mod caller;
+mod identity;
+mod init;
+mod payload;
+mod view;
+mod wire;
+
+use crate::base::Result;
+use crate::plan::Plan;
+use crate::sys::process::Change;
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Outcome {
+    /// How the payload ended.
+    pub end: Change,
+    /// Whether bryo ended it, because its time was over.
+    pub timed_out: bool,
+}
+
+impl Outcome {
+    /// What bryo's own exit status says of it.
+    #[must_use]
+    pub fn exit_status(self) -> u8 {
+        if self.timed_out {
+            return crate::base::ExitCode::TimedOut.number();
+        }
+        match self.end {
+            Change::Exited(status) => status as u8,
+            Change::Killed(signal) => (128 + signal) as u8,
+            Change::Stopped(_) | Change::Continued => 0,
+        }
+    }
+}
+
+/// Runs the plan to its end.
+pub fn launch(plan: &Plan) -> Result<Outcome> {
+    caller::launch(plan)
+}

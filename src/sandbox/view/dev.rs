@@ -1,0 +1,49 @@
+//! A minimal /dev: the harmless nodes of the host, terminals and shared memory of its own.
+
+use std::os::fd::AsFd;
+
+use crate::base::size::Size;
+use crate::base::{BoxPath, HostPath, Result};
+use crate::sys::mount::{self, FsOption, MountAttr};
+
+use super::place::Target;
+use super::{Construction, NO_PRIVILEGE};
+
+const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
+const LINKS: [(&str, &str); 5] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("ptmx", "pts/ptmx"),
+];
+
+impl Construction<'_> {
+    pub(super) fn dev(&mut self, at: &BoxPath, shm: Size) -> Result<()> {
+        let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
+        let options = [FsOption::Text("size", "65536"), FsOption::Text("mode", "755")];
+        let tmpfs = mount::new_filesystem("tmpfs", &options, attributes)?;
+        self.attach(&tmpfs, at, Target::Directory)?;
+        self.place.own(tmpfs.as_fd())?;
+        self.closed_at_the_end.push(tmpfs);
+        for name in NODES {
+            self.device(&HostPath::absolute("/dev").join(name), &at.join(name))?;
+        }
+        for (name, target) in LINKS {
+            self.place.make_symlink(&at.join(name), &target.into())?;
+        }
+        self.terminals(&at.join("pts"))?;
+        self.tmpfs(&at.join("shm"), shm.0, 0o1777)
+    }
+
+    /// A devpts of its own: a terminal inside cannot be named outside, nor the other way round.
+    fn terminals(&mut self, at: &BoxPath) -> Result<()> {
+        let options = [FsOption::Text("ptmxmode", "0666"), FsOption::Text("mode", "0620")];
+        let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
+        let devpts = mount::new_filesystem("devpts", &options, attributes)?;
+        self.attach(&devpts, at, Target::Directory)
+    }
+}
+
+const _: MountAttr = NO_PRIVILEGE;

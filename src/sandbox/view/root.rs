@@ -1,0 +1,53 @@
+//! What `/` is: assembled in memory, or a directory tree of the host.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use crate::base::size::Size;
+use crate::base::{Context, HostPath, Result};
+use crate::plan::{Plan, Root};
+use crate::spec::Access;
+use crate::sys::file;
+use crate::sys::mount::{self, FsOption, MountAttr, Reach};
+
+use super::place::Place;
+use super::{Construction, NO_PRIVILEGE};
+
+/// It holds mount points, links and a few small files of /etc.
+const ASSEMBLED_SIZE: u64 = 64 * Size::MIB;
+
+/// Mounts the new root over the old one: path walks that begin at the old root do not see it, and
+/// its own descriptor leads to it.
+pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
+    let root = match &plan.view.root {
+        Root::Assembled => {
+            let size = ASSEMBLED_SIZE.to_string();
+            let options = [FsOption::Text("size", &size), FsOption::Text("mode", "755")];
+            mount::new_filesystem("tmpfs", &options, NO_PRIVILEGE)?
+        }
+        Root::Tree { directory, access } => tree(directory, *access)?,
+        Root::OverlaidTree { directory, .. } => tree(directory, Access::ReadOnly)?,
+    };
+    let old = file::open_without_links(Path::new("/"))?;
+    mount::attach(root.as_fd(), old.as_fd()).context(|| "cannot mount the new root".to_owned())?;
+    let mut closed_at_the_end = Vec::new();
+    let mut place = Place::new(root);
+    if plan.view.root == Root::Assembled {
+        let root = crate::sys::process::duplicate(place.root())?;
+        place.own(root.as_fd())?;
+        closed_at_the_end.push(root);
+    }
+    Ok(Construction { plan, place, closed_at_the_end })
+}
+
+fn tree(directory: &HostPath, access: Access) -> Result<OwnedFd> {
+    let fd = file::open_without_links(directory.as_path())
+        .context(|| format!("cannot open `{directory}`"))?;
+    let tree = mount::open_tree_clone(fd.as_fd())?;
+    let attributes = match access {
+        Access::ReadOnly => NO_PRIVILEGE.and(MountAttr::RDONLY),
+        Access::ReadWrite => NO_PRIVILEGE,
+    };
+    mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
+    Ok(tree)
+}

@@ -1,0 +1,81 @@
+//! The wire between the caller and the processes inside: whole messages, both ways.
+//!
+//! Only the caller speaks to the user; what goes wrong inside travels up here as it is.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Error, Result};
+use crate::sys::socket;
+
+/// From inside to the caller.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Report {
+    /// The launch failed; nothing more follows.
+    Failed(Error),
+    /// The payload is about to be executed.
+    Starting,
+    /// The payload has exited with this status.
+    Exited(i32),
+    /// The payload was killed by this signal.
+    Killed(i32),
+}
+
+/// From the caller to init.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    /// The id maps are written.
+    MapsWritten,
+    /// Send the payload this signal.
+    Signal(i32),
+}
+
+/// One end of the wire.
+#[derive(Debug)]
+pub(super) struct Wire(OwnedFd);
+
+/// What came over the wire.
+#[derive(Debug)]
+pub(super) struct Received<M> {
+    pub(super) message: M,
+    pub(super) descriptor: Option<OwnedFd>,
+}
+
+pub(super) fn pair() -> Result<(Wire, Wire)> {
+    let (one, other) = socket::message_pair()?;
+    Ok((Wire(one), Wire(other)))
+}
+
+impl Wire {
+    pub(super) fn send<M: Serialize>(&self, message: &M) -> Result<()> {
+        self.send_with(message, None)
+    }
+
+    pub(super) fn send_with<M: Serialize>(
+        &self,
+        message: &M,
+        descriptor: Option<BorrowedFd<'_>>,
+    ) -> Result<()> {
+        let bytes = serde_json::to_vec(message).map_err(|e| Error::new(e.to_string()))?;
+        Ok(socket::send_message(self.0.as_fd(), &bytes, descriptor)?)
+    }
+
+    /// The next message; `None` when the other end is gone.
+    pub(super) fn receive<M: DeserializeOwned>(&self) -> Result<Option<Received<M>>> {
+        let (bytes, descriptor) = socket::receive_message(self.0.as_fd())?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let message = serde_json::from_slice(&bytes)
+            .map_err(|e| Error::new(e.to_string()).within("cannot read a message from inside"))?;
+        Ok(Some(Received { message, descriptor }))
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
