@@ -5,14 +5,15 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::base::{Context, Error, ExitCode, Result};
+use crate::base::{Context, Error, Result};
 use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue};
 
-use super::wire::{Order, Report, Wire};
+use super::helper::Helper;
+use super::wire::{Order, Received, Report, Wire};
 use super::{Outcome, identity, init, wire};
 
 /// The signals that a user or a supervisor sends a program, and the one that says a child changed.
@@ -40,7 +41,7 @@ pub(super) fn launch(plan: &Plan) -> Result<Outcome> {
         }
         Fork::Parent(init) => {
             drop(inner_wire);
-            let sandbox = Sandbox { plan, init, wire, signals };
+            let mut sandbox = Sandbox { plan, init, wire, signals, helpers: Vec::new() };
             let outcome = sandbox.supervise();
             sandbox.end();
             outcome
@@ -67,34 +68,62 @@ struct Sandbox<'a> {
     init: Child,
     wire: Wire,
     signals: SignalQueue,
+    helpers: Vec<Helper>,
+}
+
+/// What one round of waiting found.
+struct Woken {
+    wire: bool,
+    signals: bool,
+    /// The first helper that has ended.
+    dead_helper: Option<usize>,
 }
 
 impl Sandbox<'_> {
-    fn supervise(&self) -> Result<Outcome> {
+    fn supervise(&mut self) -> Result<Outcome> {
         self.write_maps_if_it_is_ours()?;
         let mut clock = Clock::new(self.plan);
         loop {
-            let mut watches =
-                [Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
-            wait_for(&mut watches, clock.until_next())?;
-            let [wire, signals] = watches.map(|watch| watch.readable);
-            if wire {
-                match self.wire.receive()?.map(|received| received.message) {
-                    Some(Report::Failed(error)) => return Err(error),
-                    Some(Report::Starting) => {}
-                    Some(Report::Exited(status)) => {
-                        return Ok(clock.outcome(Change::Exited(status)));
-                    }
-                    Some(Report::Killed(signal)) => {
-                        return Ok(clock.outcome(Change::Killed(signal)));
+            let woken = self.wait(clock.until_next())?;
+            if woken.wire {
+                match self.wire.receive()? {
+                    Some(received) => {
+                        if let Some(end) = self.hear(received)? {
+                            return Ok(clock.outcome(end));
+                        }
                     }
                     None => return self.init_is_gone(&clock),
                 }
             }
-            if signals {
+            if let Some(dead) = woken.dead_helper {
+                return Err(self.helpers[dead].epitaph());
+            }
+            if woken.signals {
                 self.forward_signals()?;
             }
             clock.tick(|signal| self.order(&Order::Signal(signal)))?;
+        }
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<Woken> {
+        let mut watches =
+            vec![Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
+        watches.extend(self.helpers.iter().map(|helper| Watch::reading(helper.pidfd())));
+        wait_for(&mut watches, timeout)?;
+        Ok(Woken {
+            wire: watches[0].readable,
+            signals: watches[1].readable,
+            dead_helper: watches[2..].iter().position(|watch| watch.readable),
+        })
+    }
+
+    /// One report from inside; the end of the payload, if that is what it tells.
+    fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
+        match received.message {
+            Report::Failed(error) => Err(error),
+            Report::Starting => Ok(None),
+            Report::Exited(status) => Ok(Some(Change::Exited(status))),
+            Report::Killed(signal) => Ok(Some(Change::Killed(signal))),
         }
     }
 
@@ -180,9 +209,4 @@ impl Clock {
     fn outcome(&self, end: Change) -> Outcome {
         Outcome { end, timed_out: self.timed_out }
     }
-}
-
-#[allow(dead_code)]
-fn code(error: &Error) -> ExitCode {
-    error.exit_code()
 }

@@ -53,9 +53,7 @@ fn map_ids(plan: &Plan, wire: &Wire) -> Result<()> {
         MapWriter::Itself => identity::write_own_maps(&plan.identity),
         MapWriter::Helpers { .. } => match wire.receive()?.map(|received| received.message) {
             Some(Order::MapsWritten) => Ok(()),
-            Some(Order::Signal(signal)) => {
-                Err(Error::new(format!("signal {signal} came before the start")))
-            }
+            Some(other) => Err(Error::new(format!("{other:?} came before the id maps"))),
             None => process::exit_now(125),
         },
     }
@@ -104,7 +102,7 @@ fn supervise(payload: i32, wire: &Wire, signals: &SignalQueue) -> Result<Change>
         if orders_came {
             match wire.receive()?.map(|received| received.message) {
                 Some(Order::Signal(signal)) => forward(signal, payload)?,
-                Some(Order::MapsWritten) => {}
+                Some(Order::MapsWritten | Order::NetworkReady) => {}
                 None => process::exit_now(125),
             }
         }

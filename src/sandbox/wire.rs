@@ -28,6 +28,8 @@ pub(super) enum Report {
 pub(super) enum Order {
     /// The id maps are written.
     MapsWritten,
+    /// The network outside of init's reach works.
+    NetworkReady,
     /// Send the payload this signal.
     Signal(i32),
 }

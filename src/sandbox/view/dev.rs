@@ -6,8 +6,8 @@ use crate::base::size::Size;
 use crate::base::{BoxPath, HostPath, Result};
 use crate::sys::mount::{self, FsOption, MountAttr};
 
+use super::Construction;
 use super::place::Target;
-use super::{Construction, NO_PRIVILEGE};
 
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -45,5 +45,3 @@ impl Construction<'_> {
         self.attach(&devpts, at, Target::Directory)
     }
 }
-
-const _: MountAttr = NO_PRIVILEGE;

@@ -6,7 +6,7 @@ mod place;
 mod proc;
 mod root;
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use crate::base::{BoxPath, Context, HostPath, Result};
 use crate::plan::{Layer, Plan, Step};
@@ -162,10 +162,4 @@ fn target_for(kind: FileKind) -> Target {
         FileKind::Directory => Target::Directory,
         FileKind::Regular | FileKind::Symlink | FileKind::Other => Target::File,
     }
-}
-
-/// For messages about a descriptor whose path is no longer at hand.
-#[allow(dead_code)]
-fn number(fd: BorrowedFd<'_>) -> i32 {
-    fd.as_raw_fd()
 }

@@ -1,0 +1,109 @@
+//! A helper: an external program that works for one sandbox from outside of it. It is started by
+//! the caller, dies with the caller, is watched while the sandbox lives and killed when it ends.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::base::{Error, HostPath, Result, Text};
+use crate::sys::clone::{Child, Fork, fork};
+use crate::sys::process::Change;
+use crate::sys::{capability, file, process, signal, socket};
+
+/// How a helper is started.
+pub(super) struct Start<'a> {
+    pub(super) program: &'a HostPath,
+    pub(super) arguments: Vec<String>,
+    /// Descriptors that it keeps, under their own numbers.
+    pub(super) descriptors: Vec<BorrowedFd<'a>>,
+    /// What the child does before it becomes the program: namespaces, limits.
+    pub(super) before_exec: &'a dyn Fn() -> Result<()>,
+}
+
+/// A helper at work.
+#[derive(Debug)]
+pub(super) struct Helper {
+    name: String,
+    child: Child,
+    /// What it says; kept for the message if it dies.
+    said: OwnedFd,
+}
+
+impl Helper {
+    pub(super) fn start(start: &Start<'_>) -> Result<Self> {
+        let name = start.program.as_path().file_name().unwrap_or(OsStr::new("helper"));
+        let name = Text::from(name).to_string();
+        let cannot = |e: Error| e.within(format!("cannot start {name}"));
+        let (said, its_voice) = socket::pipe().map_err(|e| cannot(e.into()))?;
+        match fork().map_err(|e| cannot(e.into()))? {
+            Fork::Parent(child) => Ok(Self { name, child, said }),
+            Fork::Child => {
+                let error = become_program(start, its_voice.as_fd());
+                let _ = file::write_all(its_voice.as_fd(), error.to_string().as_bytes());
+                process::exit_now(125)
+            }
+        }
+    }
+
+    /// Readable when it has ended.
+    pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.child.pidfd.as_fd()
+    }
+
+    /// Why it ended, as far as can be told. For a helper whose pidfd has become readable.
+    pub(super) fn epitaph(&self) -> Error {
+        let said = file::read_all(self.said.as_fd(), 64 << 10).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        let last_words = said.lines().rev().find(|line| !line.trim().is_empty());
+        let end = match process::wait_for_end(self.child.pid) {
+            Ok(Change::Killed(signal)) => format!("killed by signal {signal}"),
+            Ok(Change::Exited(status)) => format!("exit status {status}"),
+            _ => "ended".to_owned(),
+        };
+        let why = match last_words {
+            Some(line) => format!("{end}: {}", Text::from(line.trim())),
+            None => end,
+        };
+        Error::new(why).within(format!("{} ended before the sandbox did", self.name))
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        // Already dead is what is wanted.
+        let _ = process::signal_pidfd(self.child.pidfd.as_fd(), signal::SIGKILL);
+        let _ = process::wait_for_end(self.child.pid);
+    }
+}
+
+/// Returns only the reason why the program does not run.
+fn become_program(start: &Start<'_>, voice: BorrowedFd<'_>) -> Error {
+    match prepare(start, voice) {
+        Err(error) => error,
+        Ok(()) => {
+            let string = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
+            let path = string(start.program.as_path().as_os_str().as_bytes());
+            let mut argv = vec![path.clone()];
+            argv.extend(start.arguments.iter().map(|argument| string(argument.as_bytes())));
+            let environment = [string(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin")];
+            process::execve(&path, &argv, &environment).into()
+        }
+    }
+}
+
+fn prepare(start: &Start<'_>, voice: BorrowedFd<'_>) -> Result<()> {
+    process::set_session()?;
+    signal::unblock_all()?;
+    signal::set_default(signal::SIGPIPE)?;
+    (start.before_exec)()?;
+    let null = file::open_path_for_reading(std::path::Path::new("/dev/null"))?;
+    process::duplicate_to(null.as_fd(), 0)?;
+    process::duplicate_to(voice, 1)?;
+    process::duplicate_to(voice, 2)?;
+    process::close_on_exec_from(3)?;
+    for descriptor in &start.descriptors {
+        process::keep_across_exec(descriptor.as_raw_fd())?;
+    }
+    // Last: a change of credentials above would have cleared it.
+    Ok(capability::die_with_parent()?)
+}
