@@ -1,6 +1,7 @@
 //! What the paths that a run depends on are: directory, file, link, or missing.
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 
 use crate::base::{HostPath, Text};
 use crate::sys::Errno;
@@ -82,19 +83,22 @@ impl PathFacts {
         if self.facts.contains_key(&path) {
             return;
         }
-        let fact = match file::status_of_path(path.as_path()) {
+        // Most paths hold no link, and one call tells: then the path is its own real name.
+        let fact = match file::open_without_links(path.as_path()) {
+            Ok(fd) => match file::status(fd.as_fd()) {
+                Ok(status) => fact_of_kind(status.kind, path.clone()),
+                Err(_) => PathFact::Missing,
+            },
+            Err(e) if e.errno == Errno::ELOOP => self.follow(&path),
             Err(e) if e.errno == Errno::EACCES => PathFact::Forbidden,
             Err(_) => PathFact::Missing,
-            Ok(status) => self.fact_of(&path, status.kind),
         };
         self.facts.insert(path, fact);
     }
 
-    fn fact_of(&mut self, path: &HostPath, kind: FileKind) -> PathFact {
-        let target = match kind {
-            FileKind::Symlink => file::link_target(path.as_path()).ok(),
-            _ => None,
-        };
+    /// The fact of a path with a link somewhere in it.
+    fn follow(&mut self, path: &HostPath) -> PathFact {
+        let target = file::link_target(path.as_path()).ok();
         let target = target.map(|target| Text::from(target.into_os_string()));
         if let Some(target) = &target {
             self.links.insert(path.clone(), target.clone());
@@ -102,21 +106,19 @@ impl PathFacts {
         let real = match file::canonical(path.as_path()) {
             Ok(real) => HostPath::absolute(real),
             Err(e) if e.errno == Errno::EACCES => return PathFact::Forbidden,
-            Err(_) => {
-                return target.map_or(PathFact::Missing, PathFact::DanglingLink);
-            }
+            Err(_) => return target.map_or(PathFact::Missing, PathFact::DanglingLink),
         };
-        let kind = match kind {
-            FileKind::Symlink => match file::status_of_path(real.as_path()) {
-                Ok(status) => status.kind,
-                Err(_) => return PathFact::Missing,
-            },
-            kind => kind,
-        };
-        match kind {
-            FileKind::Directory => PathFact::Directory { real },
-            FileKind::Regular => PathFact::File { real },
-            FileKind::Symlink | FileKind::Other => PathFact::Special { real },
+        match file::status_of_path(real.as_path()) {
+            Ok(status) => fact_of_kind(status.kind, real),
+            Err(_) => PathFact::Missing,
         }
+    }
+}
+
+fn fact_of_kind(kind: FileKind, real: HostPath) -> PathFact {
+    match kind {
+        FileKind::Directory => PathFact::Directory { real },
+        FileKind::Regular => PathFact::File { real },
+        FileKind::Symlink | FileKind::Other => PathFact::Special { real },
     }
 }

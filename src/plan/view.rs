@@ -46,6 +46,10 @@ pub enum Layer {
         source: HostPath,
         access: Access,
     },
+    /// A file of the host, copied at the start.
+    Copy {
+        source: HostPath,
+    },
     /// A directory of the host below a writable layer.
     Overlay {
         lower: HostPath,

@@ -86,8 +86,9 @@ impl Builder<'_> {
         let leads_to_visible = ["/usr", "/opt", "/nix", "/gnu"]
             .iter()
             .any(|tree| real.is_within(&HostPath::absolute(*tree)));
-        let layer = match self.host.paths.link_target(&host_path) {
-            Some(target) if leads_to_visible => Layer::Symlink { target: target.clone() },
+        let layer = match (self.host.paths.link_target(&host_path), fact) {
+            (Some(target), _) if leads_to_visible => Layer::Symlink { target: target.clone() },
+            (_, PathFact::File { .. }) => Layer::Copy { source: real },
             _ => Layer::Bind { source: real, access: Access::ReadOnly },
         };
         self.add_default(path, layer);

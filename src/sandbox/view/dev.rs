@@ -24,7 +24,7 @@ impl Construction<'_> {
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
         let options = [FsOption::Text("size", "65536"), FsOption::Text("mode", "755")];
         let tmpfs = mount::new_filesystem("tmpfs", &options, attributes)?;
-        self.attach(&tmpfs, at, Target::Directory)?;
+        self.place.attach(&tmpfs, at, Target::Directory)?;
         self.place.own(tmpfs.as_fd())?;
         self.closed_at_the_end.push(tmpfs);
         for name in NODES {
@@ -42,6 +42,6 @@ impl Construction<'_> {
         let options = [FsOption::Text("ptmxmode", "0666"), FsOption::Text("mode", "0620")];
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
         let devpts = mount::new_filesystem("devpts", &options, attributes)?;
-        self.attach(&devpts, at, Target::Directory)
+        self.place.attach(&devpts, at, Target::Directory)
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Construction<'a> {
     closed_at_the_end: Vec<OwnedFd>,
 }
 
+/// A larger file is mounted instead of copied.
+const COPY_LIMIT: usize = 1 << 20;
+
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
 /// Builds the view and makes it the root of this mount namespace.
@@ -47,6 +50,7 @@ impl Construction<'_> {
         let at = &step.at;
         match &step.layer {
             Layer::Bind { source, access } => self.bind(source, at, *access),
+            Layer::Copy { source } => self.copy(source, at),
             Layer::Overlay { .. } => Ok(()),
             Layer::Tmpfs { size, mode } => self.tmpfs(at, size.0, *mode),
             Layer::Directory { mode } => self.place.make_directory(at, *mode),
@@ -71,7 +75,7 @@ impl Construction<'_> {
             Access::ReadWrite => NO_PRIVILEGE,
         };
         mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
-        self.attach(&tree, at, target_for(kind))
+        self.place.attach(&tree, at, target_for(kind))
     }
 
     /// One node of the host's /dev: the only binds that keep their device nodes.
@@ -82,12 +86,12 @@ impl Construction<'_> {
         let tree = mount::open_tree_clone(source_fd.as_fd())?;
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
         mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
-        self.attach(&tree, at, target_for(kind))
+        self.place.attach(&tree, at, target_for(kind))
     }
 
     fn tmpfs(&mut self, at: &BoxPath, size: u64, mode: u32) -> Result<()> {
         let tmpfs = self.new_tmpfs(size, mode, NO_PRIVILEGE)?;
-        self.attach(&tmpfs, at, Target::Directory)?;
+        self.place.attach(&tmpfs, at, Target::Directory)?;
         self.place.own(tmpfs.as_fd())
     }
 
@@ -110,7 +114,17 @@ impl Construction<'_> {
             return Ok(());
         }
         let tree = self.file_mount(content, mode)?;
-        self.attach(&tree, at, Target::File)
+        self.place.attach(&tree, at, Target::File)
+    }
+
+    /// A small file of the host as it is now: a mount would cost more than its content.
+    fn copy(&mut self, source: &HostPath, at: &BoxPath) -> Result<()> {
+        let content = file::read_path(source.as_path(), COPY_LIMIT + 1)
+            .context(|| format!("cannot read `{source}`"))?;
+        if content.len() > COPY_LIMIT {
+            return self.bind(source, at, Access::ReadOnly);
+        }
+        self.file(at, &content, 0o444)
     }
 
     /// A file of our own, to be mounted where one is already.
@@ -137,11 +151,6 @@ impl Construction<'_> {
             _ => self.file_mount(b"", 0o000)?,
         };
         Ok(mount::attach(tree.as_fd(), covered.as_fd())?)
-    }
-
-    fn attach(&self, tree: &OwnedFd, at: &BoxPath, target: Target) -> Result<()> {
-        let mount_point = self.place.mount_point(at, target)?;
-        Ok(mount::attach(tree.as_fd(), mount_point.as_fd())?)
     }
 
     fn close(&self) -> Result<()> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::base::{BoxPath, Context, Error, Result, Text};
 use crate::sys::Errno;
 use crate::sys::file::{self, FileKind, Links};
+use crate::sys::mount;
 
 /// What is to be mounted there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,15 +17,32 @@ pub(super) enum Target {
     File,
 }
 
+/// Whose the filesystem of a directory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owner {
+    /// The sandbox's: it ends with it, and may be written to.
+    Sandbox,
+    Host,
+}
+
+#[derive(Debug)]
+struct Directory {
+    path: PathBuf,
+    fd: OwnedFd,
+    owner: Owner,
+}
+
 pub(super) struct Place {
     root: OwnedFd,
     /// Devices of the filesystems that end with the sandbox.
     own: HashSet<u64>,
+    /// The parent directory of the last place: steps come in groups, and a walk costs.
+    last_parent: Option<Directory>,
 }
 
 impl Place {
     pub(super) fn new(root: OwnedFd) -> Self {
-        Self { root, own: HashSet::new() }
+        Self { root, own: HashSet::new(), last_parent: None }
     }
 
     pub(super) fn root(&self) -> BorrowedFd<'_> {
@@ -43,104 +61,120 @@ impl Place {
             .context(|| format!("nothing is at `{at}`"))
     }
 
-    /// The file or directory at a path, made if it is missing.
-    pub(super) fn mount_point(&self, at: &BoxPath, target: Target) -> Result<OwnedFd> {
-        match self.open(at.as_path())? {
-            Some(found) => {
-                self.check_kind(&found, at, target)?;
-                Ok(found)
+    /// Mounts a tree at a path, which is made if it is missing.
+    pub(super) fn attach(&mut self, tree: &OwnedFd, at: &BoxPath, target: Target) -> Result<()> {
+        let mount_point = self.mount_point(at, target)?;
+        mount::attach(tree.as_fd(), mount_point.as_fd())?;
+        // What was opened below this place is below the mount now, out of sight.
+        if self.last_parent.as_ref().is_some_and(|last| last.path.starts_with(at.as_path())) {
+            self.last_parent = None;
+        }
+        Ok(())
+    }
+
+    fn mount_point(&mut self, at: &BoxPath, target: Target) -> Result<OwnedFd> {
+        let (path, parent, name) = self.parent_of(at)?;
+        let made = match (parent.owner, target) {
+            (Owner::Host, _) => Err(Errno::EEXIST),
+            (Owner::Sandbox, Target::Directory) => {
+                file::make_directory_at(parent.fd.as_fd(), name, 0o755).map_err(|e| e.errno)
             }
-            None => {
-                let (parent, name) = self.parent_of(at.as_path())?;
-                match target {
-                    Target::Directory => file::make_directory_at(parent.as_fd(), name, 0o755)?,
-                    Target::File => file::make_empty_file_at(parent.as_fd(), name)?,
-                }
-                let made = file::open_below(parent.as_fd(), name, Links::Refuse)?;
-                Ok(made)
+            (Owner::Sandbox, Target::File) => {
+                file::make_empty_file_at(parent.fd.as_fd(), name).map_err(|e| e.errno)
             }
+        };
+        match file::open_below(parent.fd.as_fd(), name, Links::Refuse) {
+            Ok(found) if made.is_ok() => Ok(found),
+            Ok(found) => check_kind(found, at, target),
+            Err(e) if e.errno == Errno::ENOENT => Err(on_the_host(path)),
+            Err(e) if e.errno == Errno::ELOOP => Err(link_in_the_way(path)),
+            Err(e) => Err(e.into()),
         }
     }
 
-    pub(super) fn make_directory(&self, at: &BoxPath, mode: u32) -> Result<()> {
-        if self.open(at.as_path())?.is_some() {
-            return Ok(());
+    pub(super) fn make_directory(&mut self, at: &BoxPath, mode: u32) -> Result<()> {
+        let (path, parent, name) = self.parent_of(at)?;
+        if parent.owner == Owner::Host {
+            return file::open_below(parent.fd.as_fd(), name, Links::Refuse)
+                .map(drop)
+                .map_err(|_| on_the_host(path));
         }
-        let (parent, name) = self.parent_of(at.as_path())?;
-        Ok(file::make_directory_at(parent.as_fd(), name, mode)?)
+        match file::make_directory_at(parent.fd.as_fd(), name, mode) {
+            Err(e) if e.errno == Errno::EEXIST => Ok(()),
+            result => Ok(result?),
+        }
     }
 
-    /// Writes a new file where the filesystem is our own; `false` if something is there already,
-    /// or the place is not ours to write to.
-    pub(super) fn make_file(&self, at: &BoxPath, content: &[u8], mode: u32) -> Result<bool> {
-        if self.open(at.as_path())?.is_some() {
-            return Ok(false);
+    /// Writes a new file where the filesystem is our own; `false` if something is there already.
+    pub(super) fn make_file(&mut self, at: &BoxPath, content: &[u8], mode: u32) -> Result<bool> {
+        let (path, parent, name) = self.parent_of(at)?;
+        if parent.owner == Owner::Host {
+            return match file::open_below(parent.fd.as_fd(), name, Links::Refuse) {
+                Ok(_) => Ok(false),
+                Err(_) => Err(on_the_host(path)),
+            };
         }
-        let (parent, name) = self.parent_of(at.as_path())?;
-        let fd = file::create_below(parent.as_fd(), name, mode)?;
-        file::write_all(fd.as_fd(), content)?;
-        Ok(true)
+        match file::create_below(parent.fd.as_fd(), name, mode) {
+            Ok(fd) => {
+                file::write_all(fd.as_fd(), content)?;
+                Ok(true)
+            }
+            Err(e) if e.errno == Errno::EEXIST => Ok(false),
+            Err(e) => Err(e.into()),
+        }
     }
 
-    pub(super) fn make_symlink(&self, at: &BoxPath, target: &Text) -> Result<()> {
-        let (parent, name) = self.parent_of(at.as_path())?;
-        let target = Path::new(target.as_os_str());
-        match file::make_symlink_at(parent.as_fd(), name, target) {
+    pub(super) fn make_symlink(&mut self, at: &BoxPath, target: &Text) -> Result<()> {
+        let (path, parent, name) = self.parent_of(at)?;
+        if parent.owner == Owner::Host {
+            return Err(on_the_host(path));
+        }
+        let (parent, target) = (parent.fd.as_fd(), Path::new(target.as_os_str()));
+        match file::make_symlink_at(parent, name, target) {
             Err(e) if e.errno == Errno::EEXIST => {
-                // Later wins: what is there is ours, or parent_of had refused.
-                file::remove_file_at(parent.as_fd(), name)
-                    .context(|| format!("`{at}` is in the way"))?;
-                Ok(file::make_symlink_at(parent.as_fd(), name, target)?)
+                // Later wins; a directory or a mount stays, and says so.
+                file::remove_file_at(parent, name).context(|| format!("`{at}` is in the way"))?;
+                Ok(file::make_symlink_at(parent, name, target)?)
             }
             result => Ok(result?),
         }
     }
 
-    fn open(&self, path: &Path) -> Result<Option<OwnedFd>> {
-        match file::open_below(self.root(), path, Links::Refuse) {
-            Ok(found) => Ok(Some(found)),
-            Err(e) if e.errno == Errno::ENOENT => Ok(None),
-            Err(e) if e.errno == Errno::ELOOP => Err(self.through_a_link(path)),
-            Err(e) => Err(e.into()),
-        }
-    }
-
-    /// The directory that holds a path, made with all above it where the filesystem is ours.
-    fn parent_of<'p>(&self, path: &'p Path) -> Result<(OwnedFd, &'p Path)> {
+    /// The directory that holds a path, and the name in it.
+    fn parent_of<'p>(&mut self, at: &'p BoxPath) -> Result<(&'p Path, &Directory, &'p Path)> {
+        let path = at.as_path();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Error::new("`/` cannot be replaced"));
         };
-        let directory = match self.open(parent)? {
-            Some(directory) => directory,
-            None => {
-                let (grandparent, name) = self.parent_of(parent)?;
-                file::make_directory_at(grandparent.as_fd(), name, 0o755)?;
-                file::open_below(grandparent.as_fd(), name, Links::Refuse)?
-            }
+        let last = match self.last_parent.take().filter(|last| last.path == parent) {
+            Some(last) => last,
+            None => self.directory(parent)?,
         };
-        let device = file::status(directory.as_fd())?.inode.device;
-        if !self.own.contains(&device) {
-            let path = Text::from(path.as_os_str());
-            let parent = Text::from(parent.as_os_str());
-            return Err(Error::new(format!(
-                "`{path}` does not exist, and `{parent}` belongs to the host, where nothing is created"
-            ))
-            .hint(format!("make it first with `mkdir -p {path}`, or put an overlay or a tmpfs over `{parent}`")));
-        }
-        Ok((directory, Path::new(name)))
+        Ok((path, self.last_parent.insert(last), Path::new(name)))
     }
 
-    fn check_kind(&self, found: &OwnedFd, at: &BoxPath, target: Target) -> Result<()> {
-        let is_directory = file::status(found.as_fd())?.kind == FileKind::Directory;
-        match (target, is_directory) {
-            (Target::Directory, false) => {
-                Err(Error::new(format!("a directory cannot cover `{at}`, which is a file")))
+    /// A directory, made with all above it where the filesystem is our own.
+    fn directory(&self, path: &Path) -> Result<Directory> {
+        let fd = match file::open_below(self.root(), path, Links::Refuse) {
+            Ok(fd) => fd,
+            Err(e) if e.errno == Errno::ENOENT => {
+                let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+                    return Err(e.into());
+                };
+                let parent = self.directory(parent)?;
+                if parent.owner == Owner::Host {
+                    return Err(on_the_host(path));
+                }
+                let name = Path::new(name);
+                file::make_directory_at(parent.fd.as_fd(), name, 0o755)?;
+                file::open_below(parent.fd.as_fd(), name, Links::Refuse)?
             }
-            (Target::File, true) => {
-                Err(Error::new(format!("a file cannot cover `{at}`, which is a directory")))
-            }
-            (Target::Directory, true) | (Target::File, false) => Ok(()),
-        }
+            Err(e) if e.errno == Errno::ELOOP => return Err(self.through_a_link(path)),
+            Err(e) => return Err(e.into()),
+        };
+        let device = file::status(fd.as_fd())?.inode.device;
+        let owner = if self.own.contains(&device) { Owner::Sandbox } else { Owner::Host };
+        Ok(Directory { path: path.to_path_buf(), fd, owner })
     }
 
     /// Names the link: the first part of the path that cannot be walked without following one.
@@ -153,8 +187,37 @@ impl Place {
                 break;
             }
         }
-        let link = Text::from(walked.into_os_string());
-        Error::new(format!("`{link}` is a symbolic link, and nothing is mounted through one"))
-            .hint("name the place that the link leads to")
+        link_in_the_way(&walked)
     }
+}
+
+fn check_kind(found: OwnedFd, at: &BoxPath, target: Target) -> Result<OwnedFd> {
+    let kind = file::status(found.as_fd())?.kind;
+    match (target, kind) {
+        (Target::Directory, FileKind::Directory) => Ok(found),
+        (Target::Directory, _) => {
+            Err(Error::new(format!("a directory cannot cover `{at}`, which is a file")))
+        }
+        (Target::File, FileKind::Directory) => {
+            Err(Error::new(format!("a file cannot cover `{at}`, which is a directory")))
+        }
+        (Target::File, _) => Ok(found),
+    }
+}
+
+fn link_in_the_way(path: &Path) -> Error {
+    let link = Text::from(path.as_os_str());
+    Error::new(format!("`{link}` is a symbolic link, and nothing is mounted through one"))
+        .hint("name the place that the link leads to")
+}
+
+fn on_the_host(path: &Path) -> Error {
+    let parent = Text::from(path.parent().unwrap_or(path).as_os_str());
+    let path = Text::from(path.as_os_str());
+    Error::new(format!(
+        "`{path}` does not exist, and `{parent}` is the host's, where nothing is created"
+    ))
+    .hint(format!(
+        "make it first with `mkdir -p {path}`, or cover `{parent}` with `--overlay` or `--tmpfs`"
+    ))
 }

@@ -34,7 +34,7 @@ impl Construction<'_> {
         let attributes = MountAttr::NOSUID.and(MountAttr::NODEV).and(MountAttr::NOEXEC);
         let proc = mount::new_filesystem("proc", &[], attributes)
             .context(|| "cannot mount a fresh /proc".to_owned())?;
-        self.attach(&proc, at, Target::Directory)?;
+        self.place.attach(&proc, at, Target::Directory)?;
         for name in CLOSED {
             if file::is_writable_at(proc.as_fd(), Path::new(name)) {
                 let part = file::open_below(proc.as_fd(), Path::new(name), Links::Refuse)?;
