@@ -3,16 +3,24 @@
 
 mod environment;
 mod identity;
+mod layers;
 mod network;
 mod origin;
+pub mod policy;
+mod policy_paths;
+mod policy_value;
+pub mod profile;
+pub mod project;
 mod view;
 pub mod word;
 pub mod words;
 
 pub use environment::EnvironmentWish;
 pub use identity::{IdsMode, UserWish};
+pub use layers::Layers;
 pub use network::{HostEntry, NetworkMode};
 pub use origin::{Origin, Sourced};
+pub use policy::Policy;
 pub use view::{Access, FileContent, HomeMode, OverlayDriver, RootfsMode, RootfsWish, ViewWish};
 
 use std::net::IpAddr;
