@@ -17,4 +17,5 @@ pub mod host;
 pub mod plan;
 pub mod sandbox;
 pub mod spec;
+pub mod store;
 pub mod sys;

@@ -370,7 +370,7 @@ pub static WORDS: &[Word] = &[
         takes: One("TIME"),
         group: Process,
         help: "Between TERM and KILL [default: 10s]",
-        in_project_policy: Allowed,
+        in_project_policy: Refused,
         set: |spec, value, origin| put(&mut spec.grace, parsed(value)?, origin),
     },
     Word {

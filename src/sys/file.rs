@@ -137,6 +137,29 @@ pub fn remove_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
     fs::unlinkat(parent, name, AtFlags::empty()).named(|| format!("unlinkat({name:?})"))
 }
 
+/// Gives a file of a directory another name in it, over whatever bore that name.
+pub fn rename_at(directory: BorrowedFd<'_>, from: &Path, to: &Path) -> Result<()> {
+    fs::renameat(directory, from, directory, to).named(|| format!("renameat({from:?}, {to:?})"))
+}
+
+/// Waits until what was written is on the disk (`fsync(2)`).
+pub fn sync(fd: BorrowedFd<'_>) -> Result<()> {
+    fs::fsync(fd).named(|| format!("fsync({})", fd.as_raw_fd()))
+}
+
+/// The names in a directory that is open for reading, without `.` and `..`.
+pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<OsString>> {
+    let call = || format!("getdents({})", directory.as_raw_fd());
+    let mut names = Vec::new();
+    for entry in fs::Dir::read_from(directory).named(call)? {
+        let name = entry.named(call)?.file_name().to_bytes().to_vec();
+        if !matches!(name.as_slice(), b"." | b"..") {
+            names.push(OsString::from_vec(name));
+        }
+    }
+    Ok(names)
+}
+
 /// Makes an empty regular file in a directory, for a file to be mounted on.
 pub fn make_empty_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

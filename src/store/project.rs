@@ -1,0 +1,256 @@
+//! The policy found in the working directory: read once, so that what is judged, hashed and used
+//! is the same bytes, and used only if the user has allowed them.
+
+use std::ffi::OsStr;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use super::policy_file::{SIZE_LIMIT, text_of};
+use super::trust::{Standing, Trust};
+use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::spec::project::{FILE_NAME, outside, parse, sources};
+use crate::spec::{Policy, Spec};
+use crate::sys::file::{self, FileKind};
+use crate::sys::{CallError, Errno};
+
+/// What there is to use in a working directory.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Found {
+    Nothing,
+    /// There is a policy, and the run goes on without it: one line that says why.
+    Unused(String),
+    Allowed(Policy),
+}
+
+/// The policy of a project, read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProjectFile {
+    /// Where it is, with every link followed: the key of the trust in it.
+    pub path: HostPath,
+    directory: HostPath,
+    pub text: String,
+}
+
+/// Looks for the policy of the working directory, and for the user's word on it. Only an allowed
+/// policy that cannot be used is an error: nothing that a project holds may stop a run that does
+/// not use it.
+pub fn consult(directory: &HostPath, data: &HostPath) -> Result<Found> {
+    let file = match ProjectFile::read(directory) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(Found::Nothing),
+        Err(error) => return Ok(unused(&error.to_string())),
+    };
+    match file.standing(data) {
+        Ok(Standing::Allowed) => file.parse().map(Found::Allowed),
+        Ok(Standing::Changed) => {
+            Ok(unused("it has changed since you allowed it; read it, then `bryo policy allow`"))
+        }
+        Ok(Standing::Unknown) => {
+            Ok(unused("you have not allowed it; read it, then `bryo policy allow`"))
+        }
+        Err(error) => Ok(unused(&error.to_string())),
+    }
+}
+
+fn unused(reason: &str) -> Found {
+    Found::Unused(format!("the policy `{FILE_NAME}` found here is not used: {reason}"))
+}
+
+impl ProjectFile {
+    /// The policy of a directory, if it has one.
+    pub fn read(directory: &HostPath) -> Result<Option<Self>> {
+        let path = directory.join(FILE_NAME);
+        let clause = || format!("cannot read `{path}`");
+        let directory = HostPath::absolute(file::canonical(directory.as_path()).context(clause)?);
+        let root = file::open_without_links(directory.as_path()).context(clause)?;
+        // As seen from the directory, so that a link leads nowhere else, and never waiting: the
+        // name may be that of a FIFO.
+        let fd = match file::open_below_for_reading(root.as_fd(), Path::new(FILE_NAME)) {
+            Err(error) if error.errno == Errno::ENOENT => return Ok(None),
+            other => other.context(clause)?,
+        };
+        if file::status(fd.as_fd()).context(clause)?.kind != FileKind::Regular {
+            return Err(Error::new("it is not a regular file")).context(clause);
+        }
+        let content = file::read_all(fd.as_fd(), SIZE_LIMIT + 1).context(clause)?;
+        let text = text_of(content).context(clause)?;
+        Ok(Some(Self { path: directory.join(FILE_NAME), directory, text }))
+    }
+
+    pub fn standing(&self, data: &HostPath) -> Result<Standing> {
+        match Trust::open(data)? {
+            None => Ok(Standing::Unknown),
+            Some(trust) => trust.standing(&self.path, self.text.as_bytes()),
+        }
+    }
+
+    /// What it says, held to what a policy found in a project may say.
+    pub fn parse(&self) -> Result<Policy> {
+        let policy = parse(FILE_NAME, &self.text, &self.directory)?;
+        check_links(&policy.spec, &self.directory)
+            .context(|| format!("cannot use the policy `{FILE_NAME}`"))?;
+        Ok(policy)
+    }
+}
+
+/// No path that is read leads out of the directory by a symbolic link.
+fn check_links(spec: &Spec, directory: &HostPath) -> Result<()> {
+    for (path, origin) in sources(spec) {
+        let shown = Text::from(path.as_path().as_os_str());
+        let real = real_path(path.as_path())?;
+        if !HostPath::absolute(real).is_within(directory) {
+            return Err(outside(FILE_NAME, origin, &shown));
+        }
+    }
+    Ok(())
+}
+
+/// The path with links followed; of a path that does not exist, as much as exists. A dangling
+/// link is an error: what it names may appear later.
+fn real_path(path: &Path) -> Result<PathBuf> {
+    let mut known = path;
+    loop {
+        match file::canonical(known) {
+            Ok(real) => return Ok(real),
+            Err(error) if is_missing(&error) && !is_there(known) => {}
+            Err(error) => return Err(error.into()),
+        }
+        known = known.parent().unwrap_or(Path::new(OsStr::new("/")));
+    }
+}
+
+fn is_missing(error: &CallError) -> bool {
+    matches!(error.errno, Errno::ENOENT | Errno::ENOTDIR)
+}
+
+fn is_there(path: &Path) -> bool {
+    file::status_of_path(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trust::tests::Scratch;
+    use std::os::unix::fs::symlink;
+
+    struct Project(Scratch);
+
+    impl Project {
+        fn with(policy: &str) -> Self {
+            let scratch = Scratch::new();
+            scratch.write("p/bryo.toml", policy);
+            scratch.write("secret", "");
+            Self(scratch)
+        }
+
+        fn at(&self, below: &str) -> HostPath {
+            self.0.path().join(below)
+        }
+
+        fn consult(&self) -> Result<Found> {
+            consult(&self.at("p"), &self.at("data"))
+        }
+
+        fn allow(&self) {
+            let file = ProjectFile::read(&self.at("p")).unwrap().unwrap();
+            Trust::make(&self.at("data")).unwrap().allow(&file.path, file.text.as_bytes()).unwrap();
+        }
+    }
+
+    #[test]
+    fn only_what_was_allowed_is_used() {
+        let project = Project::with("hostname = 'p'");
+        assert_eq!(
+            project.consult().unwrap(),
+            Found::Unused(
+                "the policy `bryo.toml` found here is not used: you have not allowed it; read it, \
+                 then `bryo policy allow`"
+                    .to_owned()
+            )
+        );
+        project.allow();
+        assert!(matches!(project.consult().unwrap(), Found::Allowed(_)));
+        project.0.write("p/bryo.toml", "hostname = 'q'");
+        assert_eq!(
+            project.consult().unwrap(),
+            Found::Unused(
+                "the policy `bryo.toml` found here is not used: it has changed since you allowed \
+                 it; read it, then `bryo policy allow`"
+                    .to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn a_policy_moved_elsewhere_is_not_allowed_there() {
+        let project = Project::with("hostname = 'p'");
+        project.allow();
+        project.0.write("q/bryo.toml", "hostname = 'p'");
+        let found = consult(&project.at("q"), &project.at("data")).unwrap();
+        assert!(matches!(found, Found::Unused(_)));
+    }
+
+    #[test]
+    fn nothing_there_is_nothing() {
+        let scratch = Scratch::new();
+        let found = consult(scratch.path(), &scratch.path().join("data")).unwrap();
+        assert_eq!(found, Found::Nothing);
+    }
+
+    #[test]
+    fn what_is_there_and_is_no_policy_stops_no_run() {
+        for lay in [
+            |path: &Path| std::fs::create_dir(path).unwrap(),
+            |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()),
+            |path: &Path| std::fs::write(path, b"\xff").unwrap(),
+            |path: &Path| symlink("bryo.toml", path).unwrap(),
+            |path: &Path| {
+                let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+                assert!(made.success());
+            },
+        ] {
+            let project = Project::with("");
+            std::fs::remove_file(project.at("p/bryo.toml").as_path()).unwrap();
+            lay(project.at("p/bryo.toml").as_path());
+            assert!(matches!(project.consult().unwrap(), Found::Unused(_)));
+        }
+    }
+
+    #[test]
+    fn a_link_does_not_lead_out() {
+        let project = Project::with("ro = ['a', 'dir/x']");
+        project.0.write("p/a", "");
+        project.allow();
+        assert!(matches!(project.consult().unwrap(), Found::Allowed(_)));
+        symlink(project.at("p/a").as_path(), project.at("p/dir").as_path()).unwrap();
+        assert!(matches!(project.consult().unwrap(), Found::Allowed(_)));
+        std::fs::remove_file(project.at("p/a").as_path()).unwrap();
+        symlink("../secret", project.at("p/a").as_path()).unwrap();
+        let error = project.consult().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "cannot use the policy `bryo.toml`: line 1: `ro` reaches `{}`, outside of the \
+                 working directory",
+                project.at("p/a")
+            )
+        );
+    }
+
+    #[test]
+    fn a_link_to_what_is_not_there_yet_is_refused() {
+        let project = Project::with("overlay = '?a'");
+        project.allow();
+        assert!(matches!(project.consult().unwrap(), Found::Allowed(_)));
+        symlink("../later", project.at("p/a").as_path()).unwrap();
+        assert!(project.consult().is_err());
+    }
+
+    #[test]
+    fn a_policy_that_is_a_link_is_read_within_the_project() {
+        let project = Project::with("");
+        std::fs::remove_file(project.at("p/bryo.toml").as_path()).unwrap();
+        symlink("../secret", project.at("p/bryo.toml").as_path()).unwrap();
+        assert_eq!(project.consult().unwrap(), Found::Nothing);
+    }
+}
