@@ -2,6 +2,7 @@
 //! only `print` speaks.
 
 mod flags;
+pub mod policy;
 mod print;
 mod run;
 

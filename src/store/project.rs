@@ -77,6 +77,15 @@ impl ProjectFile {
         Ok(Some(Self { path: directory.join(FILE_NAME), directory, text }))
     }
 
+    /// Where the policy of a directory is, whether or not there is one: the key of the trust.
+    #[must_use]
+    pub fn path_in(directory: &HostPath) -> HostPath {
+        match file::canonical(directory.as_path()) {
+            Ok(real) => HostPath::absolute(real).join(FILE_NAME),
+            Err(_) => directory.join(FILE_NAME),
+        }
+    }
+
     pub fn standing(&self, data: &HostPath) -> Result<Standing> {
         match Trust::open(data)? {
             None => Ok(Standing::Unknown),
