@@ -6,8 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
-use crate::spec::profile;
-use crate::spec::project::FILE_NAME;
+use crate::spec::{PROJECT_POLICY, Policy, profile};
 use crate::store::{
     Directories, Forgotten, PolicyFile, ProjectFile, Standing, Trust, TrustEntry, policy_names,
 };
@@ -78,20 +77,20 @@ fn shown(text: &str) -> String {
 fn read_project(file: Option<&OsStr>, place: Place<'_>) -> Result<ProjectFile> {
     let directory = project_directory(file, place)?;
     ProjectFile::read(&directory)?
-        .ok_or_else(|| Error::new(format!("no `{FILE_NAME}` is in `{directory}`")))
+        .ok_or_else(|| Error::new(format!("no `{PROJECT_POLICY}` is in `{directory}`")))
 }
 
 /// The directory of a project that is named by its policy or by itself.
 fn project_directory(file: Option<&OsStr>, place: Place<'_>) -> Result<HostPath> {
     let Some(file) = file else { return Ok(place.directory.clone()) };
     let path = HostPath::resolve(file, place.directory, place.home);
-    if path.as_path().file_name() != Some(OsStr::new(FILE_NAME)) {
+    if path.as_path().file_name() != Some(OsStr::new(PROJECT_POLICY)) {
         if path.as_path().is_dir() {
             return Ok(path);
         }
         let shown = Text::from(file);
         return Err(Error::new(format!(
-            "only a file named `{FILE_NAME}` is looked for in a project, not `{shown}`"
+            "only a file named `{PROJECT_POLICY}` is looked for in a project, not `{shown}`"
         ))
         .hint(format!("`bryo run --policy {shown}` uses any file, without being asked first")));
     }
@@ -153,7 +152,7 @@ pub fn list(place: Place<'_>) -> Result<Listing> {
     })
 }
 
-fn named(name: Text, policy: Result<crate::spec::Policy>) -> Named {
+fn named(name: Text, policy: Result<Policy>) -> Named {
     match policy {
         Ok(policy) => Named { name, description: policy.description.map(Text::from), error: None },
         Err(error) => Named { name, description: None, error: Some(error.to_string()) },

@@ -19,7 +19,7 @@ pub use environment::EnvironmentWish;
 pub use identity::{IdsMode, UserWish};
 pub use layers::Layers;
 pub use network::{HostEntry, NetworkMode};
-pub use origin::{Origin, Sourced};
+pub use origin::{Origin, PROJECT_POLICY, Sourced};
 pub use policy::Policy;
 pub use view::{Access, FileContent, HomeMode, OverlayDriver, RootfsMode, RootfsWish, ViewWish};
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The name under which a policy is found in the working directory.
+pub const PROJECT_POLICY: &str = "bryo.toml";
+
 /// The place in which a value was written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Origin {
@@ -9,6 +12,8 @@ pub enum Origin {
     Flag(&'static str),
     /// A key of a policy file.
     Policy { file: String, line: usize, key: &'static str },
+    /// A key of the policy found in the working directory, which is not trusted.
+    Project { line: usize, key: &'static str },
     /// A key of a profile shipped with bryo.
     Profile { name: String, key: &'static str },
 }
@@ -19,7 +24,7 @@ impl Origin {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Flag(word) => word,
-            Self::Policy { key, .. } | Self::Profile { key, .. } => key,
+            Self::Policy { key, .. } | Self::Project { key, .. } | Self::Profile { key, .. } => key,
         }
     }
 }
@@ -29,6 +34,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Flag(word) => write!(f, "--{word}"),
             Self::Policy { file, line, key } => write!(f, "{file}:{line}: {key}"),
+            Self::Project { line, key } => write!(f, "{PROJECT_POLICY}:{line}: {key}"),
             Self::Profile { name, key } => write!(f, "profile `{name}`: {key}"),
         }
     }

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 use super::policy_value::{Flaw, Lines, string, values};
 use super::project::check_word;
 use super::words::{WORDS, find};
-use super::{Origin, Spec, policy_paths, profile, project};
+use super::{Origin, PROJECT_POLICY, Spec, policy_paths, profile, project};
 use crate::base::wording::nearest;
 use crate::base::{Error, HostPath, Result, Text};
 
@@ -32,24 +32,22 @@ pub struct Policy {
 pub(super) enum Speaker<'a> {
     User { file: &'a str },
     Profile { name: &'a str },
-    Project { file: &'a str },
+    Project,
 }
 
 impl Speaker<'_> {
     fn origin(self, line: usize, key: &'static str) -> Origin {
         match self {
-            Self::User { file } | Self::Project { file } => {
-                Origin::Policy { file: Text::from(file).to_string(), line, key }
-            }
+            Self::User { file } => Origin::Policy { file: Text::from(file).to_string(), line, key },
+            Self::Project => Origin::Project { line, key },
             Self::Profile { name } => Origin::Profile { name: name.to_owned(), key },
         }
     }
 
     pub(super) fn clause(self) -> String {
         match self {
-            Self::User { file } | Self::Project { file } => {
-                format!("cannot use the policy `{}`", Text::from(file))
-            }
+            Self::User { file } => format!("cannot use the policy `{}`", Text::from(file)),
+            Self::Project => format!("cannot use the policy `{PROJECT_POLICY}`"),
             Self::Profile { name } => format!("cannot use the profile `{name}`"),
         }
     }
@@ -120,7 +118,7 @@ fn named_profile(
         Speaker::Profile { .. } => {
             Err(Flaw::new(line, "a profile builds on no other profile".to_owned()).into())
         }
-        Speaker::Project { file } => Err(project::refusal(file, line, "profile")),
+        Speaker::Project => Err(project::refusal(line, "profile")),
     }
 }
 
@@ -134,8 +132,8 @@ fn read_word(
 ) -> Result<()> {
     let word = find(key).ok_or_else(|| unknown(key, line))?;
     for value in values(word, value, lines)? {
-        if let Speaker::Project { file } = speaker {
-            check_word(word, file, &value)?;
+        if let Speaker::Project = speaker {
+            check_word(word, &value)?;
         }
         let origin = speaker.origin(value.line, word.name);
         (word.set)(spec, OsStr::new(&value.text), origin)

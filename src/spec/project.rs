@@ -2,7 +2,7 @@
 //! even after the user has allowed it: it may take away, never give.
 //!
 //! What a word may do is in the table of words. Here it is held to that, on paper; that no
-//! symbolic link leads out of the directory is looked up by the store.
+//! symbolic link leads out of the directory is seen when the plan is made.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,62 +12,35 @@ use super::policy_paths::{anchor, split_mark};
 use super::policy_value::Value;
 use super::word::{InProjectPolicy, Word};
 use super::words::find;
-use super::{FileContent, Origin, Spec, ViewWish};
+use super::{FileContent, Origin, PROJECT_POLICY, Spec, ViewWish};
 use crate::base::{Error, HostPath, Result, Text};
 
-/// The name under which such a policy is found.
-pub const FILE_NAME: &str = "bryo.toml";
-
 /// Reads the policy found in `directory`; a line that could widen the sandbox is an error.
-pub fn parse(file: &str, text: &str, directory: &HostPath) -> Result<Policy> {
-    let speaker = Speaker::Project { file };
-    let mut policy = read(speaker, text)?;
+pub fn parse(text: &str, directory: &HostPath) -> Result<Policy> {
+    let mut policy = read(Speaker::Project, text)?;
     anchor(&mut policy.spec, directory);
-    check_paths(&policy.spec, file, directory).map_err(|error| error.within(speaker.clause()))?;
+    check_paths(&policy.spec, directory)
+        .map_err(|error| error.within(Speaker::Project.clause()))?;
     Ok(policy)
 }
 
-/// The host paths that the spec of a project reads from, and who asked for each. A path may not
-/// exist where it is marked so, or at all.
-pub fn sources(spec: &Spec) -> impl Iterator<Item = (HostPath, &Origin)> {
-    spec.view.iter().filter_map(|wish| {
-        let source = match &wish.value {
-            ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. } => source,
-            ViewWish::File { content: FileContent::CopiedFrom(source), .. } => source,
-            _ => return None,
-        };
-        Some((HostPath::absolute(OsStr::from_bytes(split_mark(source).1)), &wish.origin))
-    })
-}
-
-/// Why a value reaches too far, for a path that is not in the directory.
-#[must_use]
-pub fn outside(file: &str, origin: &Origin, path: &Text) -> Error {
-    let reason = format!("`{}` reaches `{path}`, outside of the working directory", origin.word());
-    match origin {
-        Origin::Policy { line, .. } => refused(file, *line, &reason),
-        Origin::Flag(_) | Origin::Profile { .. } => Error::new(reason),
-    }
-}
-
 /// That a key may not be used at all.
-pub(super) fn refusal(file: &str, line: usize, key: &str) -> Error {
+pub(super) fn refusal(line: usize, key: &str) -> Error {
     let reason = format!(
         "`{key}` may not be used in a policy found in the working directory, which may only narrow \
          the sandbox"
     );
-    refused(file, line, &reason)
+    refused(line, &reason)
 }
 
-fn refused(file: &str, line: usize, reason: &str) -> Error {
+fn refused(line: usize, reason: &str) -> Error {
     Error::new(format!("line {line}: {reason}")).hint(format!(
-        "`bryo run --policy {}` uses the file with the power of your own words",
-        Text::from(file)
+        "`bryo run --policy {PROJECT_POLICY}` uses the file with the power of your own words"
     ))
 }
 
 /// Whether the word may stand here with this value; paths are looked at when they are known.
-pub(super) fn check_word(word: &Word, file: &str, value: &Value) -> Result<()> {
+pub(super) fn check_word(word: &Word, value: &Value) -> Result<()> {
     match word.in_project_policy {
         InProjectPolicy::Allowed | InProjectPolicy::AllowedWithinProject => Ok(()),
         InProjectPolicy::AllowedAs(only) if value.text == only => Ok(()),
@@ -76,23 +49,29 @@ pub(super) fn check_word(word: &Word, file: &str, value: &Value) -> Result<()> {
                 "`{}` may only be `{only}` in a policy found in the working directory",
                 word.name
             );
-            Err(refused(file, value.line, &reason))
+            Err(refused(value.line, &reason))
         }
-        InProjectPolicy::Refused => Err(refusal(file, value.line, word.name)),
+        InProjectPolicy::Refused => Err(refusal(value.line, word.name)),
     }
 }
 
 /// Every path of a word that is bound to the project must be in its directory, at both ends: what
 /// is shown, so that nothing of the host is added, and where, so that no program or certificate
 /// of the system is replaced.
-fn check_paths(spec: &Spec, file: &str, directory: &HostPath) -> Result<()> {
+fn check_paths(spec: &Spec, directory: &HostPath) -> Result<()> {
     for wish in spec.view.iter().filter(|wish| is_bound(&wish.origin)) {
         for path in ends(&wish.value) {
-            check_within(path, file, &wish.origin, directory)?;
+            check_within(path, &wish.origin, directory)?;
+        }
+        // A copy is read by name, and the name may become a link after every look at it; what is
+        // mounted is held by descriptor.
+        if let ViewWish::File { content: FileContent::CopiedFrom(_), .. } = wish.value {
+            let reason = "`file` may only hold text in a policy found in the working directory";
+            return Err(refused(line_of(&wish.origin), reason));
         }
     }
     match &spec.workdir {
-        Some(workdir) => check_within(&workdir.value, file, &workdir.origin, directory),
+        Some(workdir) => check_within(&workdir.value, &workdir.origin, directory),
         None => Ok(()),
     }
 }
@@ -102,13 +81,19 @@ fn is_bound(origin: &Origin) -> bool {
         .is_some_and(|word| word.in_project_policy == InProjectPolicy::AllowedWithinProject)
 }
 
+fn line_of(origin: &Origin) -> usize {
+    match origin {
+        Origin::Project { line, .. } | Origin::Policy { line, .. } => *line,
+        Origin::Flag(_) | Origin::Profile { .. } => 1,
+    }
+}
+
 fn ends(wish: &ViewWish) -> Vec<&Text> {
     match wish {
         ViewWish::Bind { source, dest, .. } | ViewWish::Overlay { source, dest } => {
             [Some(source), dest.as_ref()].into_iter().flatten().collect()
         }
-        ViewWish::File { dest, content: FileContent::CopiedFrom(source) } => vec![dest, source],
-        ViewWish::File { dest, content: FileContent::Written(_) }
+        ViewWish::File { dest, .. }
         | ViewWish::Symlink { dest, .. }
         | ViewWish::Tmpfs { dest, .. } => vec![dest],
         ViewWish::Hide { path } => vec![path],
@@ -116,14 +101,15 @@ fn ends(wish: &ViewWish) -> Vec<&Text> {
     }
 }
 
-fn check_within(path: &Text, file: &str, origin: &Origin, directory: &HostPath) -> Result<()> {
+fn check_within(path: &Text, origin: &Origin, directory: &HostPath) -> Result<()> {
     let bare = OsStr::from_bytes(split_mark(path).1);
     // What is left of `~` is the home, which is not known here and is not the project.
     let is_absolute = bare.as_bytes().starts_with(b"/");
     if is_absolute && HostPath::absolute(bare).is_within(directory) {
         return Ok(());
     }
-    Err(outside(file, origin, path))
+    let reason = format!("`{}` reaches `{path}`, outside of the working directory", origin.word());
+    Err(refused(line_of(origin), &reason))
 }
 
 #[cfg(test)]
@@ -133,7 +119,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parsed(text: &str) -> Result<Policy> {
-        parse("bryo.toml", text, &HostPath::absolute("/home/ada/p"))
+        parse(text, &HostPath::absolute("/home/ada/p"))
     }
 
     #[test]
@@ -141,21 +127,10 @@ mod tests {
         let text = "description = 'd'\nhostname = 'p'\nnet = false\nclear-env = true\n\
                     overlay = '.'\nro = ['data', 'data:/home/ada/p/d', '?gone']\n\
                     hide = ['/usr/bin/gcc', 'secrets']\ntmpfs = 'target'\nworkdir = 'src'\n\
-                    file = ['a=text', 'b=@c']\nsymlink = '/anywhere:link'\ntimeout = '1m'\n";
+                    file = ['a=text']\nsymlink = '/anywhere:link'\ntimeout = '1m'\n";
         let policy = parsed(text).unwrap();
-        assert_eq!(policy.spec.view.len(), 10);
+        assert_eq!(policy.spec.view.len(), 9);
         assert_eq!(policy.description.as_deref(), Some("d"));
-        let sources: Vec<_> = sources(&policy.spec).map(|(path, _)| path.to_string()).collect();
-        assert_eq!(
-            sources,
-            [
-                "/home/ada/p",
-                "/home/ada/p/data",
-                "/home/ada/p/data",
-                "/home/ada/p/gone",
-                "/home/ada/p/c"
-            ]
-        );
     }
 
     #[test]
@@ -211,7 +186,8 @@ mod tests {
             ),
             (
                 "file = 'a=@/etc/passwd'",
-                "line 1: `file` reaches `/etc/passwd`, outside of the working directory".to_owned(),
+                "line 1: `file` may only hold text in a policy found in the working directory"
+                    .to_owned(),
             ),
             (
                 "file = '/etc/passwd=x'",
@@ -257,8 +233,9 @@ mod tests {
         ) {
             let Ok(policy) = parsed(&format!("{word} = '{path}'")) else { return Ok(()) };
             let directory = HostPath::absolute("/home/ada/p");
-            for (source, _) in sources(&policy.spec) {
-                prop_assert!(source.is_within(&directory), "{source}");
+            for path in policy.spec.view.iter().flat_map(|wish| ends(&wish.value)) {
+                let path = HostPath::absolute(OsStr::from_bytes(split_mark(path).1));
+                prop_assert!(path.is_within(&directory), "{path}");
             }
         }
     }
