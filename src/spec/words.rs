@@ -336,7 +336,7 @@ pub static WORDS: &[Word] = &[
         short: None,
         takes: Nothing,
         group: Process,
-        help: "Pass nothing of the environment but what --env names",
+        help: "Pass nothing of your environment but what --env names",
         in_project_policy: AllowedAs("true"),
         set: |spec, value, origin| put(&mut spec.clear_env, yes(value)?, origin),
     },

@@ -21,15 +21,16 @@ pub(super) fn decide(
     let mut variables = BTreeMap::new();
     if !spec.clear_env.as_ref().is_some_and(|clear| clear.value) {
         pass_allowed(host, &mut variables);
-        let mut set = |name: &str, value: String| variables.insert(name.into(), value.into());
-        set("HOME", identity.home.to_string());
-        set("USER", identity.name.clone());
-        set("LOGNAME", identity.name.clone());
-        set("PWD", view.workdir.to_string());
-        if spec.rootfs.is_some() {
-            set("PATH", ROOTFS_PATH.to_owned());
-            set("SHELL", "/bin/sh".to_owned());
-        }
+    }
+    // These are not passed but true of the sandbox, so nothing clears them.
+    let mut set = |name: &str, value: String| variables.insert(name.into(), value.into());
+    set("HOME", identity.home.to_string());
+    set("USER", identity.name.clone());
+    set("LOGNAME", identity.name.clone());
+    set("PWD", view.workdir.to_string());
+    if spec.rootfs.is_some() {
+        set("PATH", ROOTFS_PATH.to_owned());
+        set("SHELL", "/bin/sh".to_owned());
     }
     variables.entry(Text::from("PATH")).or_insert_with(|| Text::from(ROOTFS_PATH));
     for wish in &spec.env {

@@ -16,6 +16,7 @@ pub(super) struct Builder<'a> {
     pub(super) host: &'a Host,
     pub(super) identity: &'a Identity,
     pub(super) uppers: Uppers,
+    pub(super) shows_working_directory: bool,
     steps: Vec<Step>,
 }
 
@@ -43,7 +44,14 @@ pub(super) fn decide(
     etc: Vec<Step>,
     remarks: &mut Remarks,
 ) -> Result<View> {
-    let mut view = Builder { spec, host, identity, uppers: Uppers::default(), steps: Vec::new() };
+    let mut view = Builder {
+        spec,
+        host,
+        identity,
+        uppers: Uppers::default(),
+        shows_working_directory: false,
+        steps: Vec::new(),
+    };
     let (root, workdir) = match &spec.rootfs {
         Some(rootfs) => {
             let root = view.add_rootfs(rootfs, etc)?;
@@ -151,6 +159,7 @@ impl Builder<'_> {
             return Ok(elsewhere.clone());
         }
         self.check_may_show(&cwd)?;
+        self.shows_working_directory = true;
         let shown_anyway = SYSTEM.iter().any(|tree| cwd.is_within(&HostPath::absolute(*tree)));
         if !shown_anyway {
             let real = self.host.paths.of(&cwd).real().cloned().unwrap_or_else(|| cwd.clone());

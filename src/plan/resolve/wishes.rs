@@ -3,18 +3,57 @@
 use crate::base::{BoxPath, Error, HostPath, Result, Text};
 use crate::host::PathFact;
 use crate::plan::view::Layer;
-use crate::spec::{FileContent, Sourced, ViewWish};
+use crate::spec::{FileContent, Origin, Sourced, ViewWish};
 
 use super::defaults::{self, without_question_mark};
 use super::view::Builder;
 
 pub(super) fn grant(view: &mut Builder<'_>, wish: &Sourced<ViewWish>) -> Result<()> {
-    let step =
-        layer(view, &wish.value).map_err(|e| e.within(format!("cannot use `{}`", wish.origin)))?;
+    if rests_on_working_directory(wish) && !view.shows_working_directory {
+        return Ok(());
+    }
+    let step = layer(view, &wish.value)
+        .and_then(|step| check_project(view, &wish.origin, step))
+        .map_err(|e| e.within(format!("cannot use `{}`", wish.origin)))?;
     if let Some((at, layer)) = step {
         view.add(at, layer, &wish.origin);
     }
     Ok(())
+}
+
+/// A profile says `.` for whatever working directory the sandbox shows, and a project's policy
+/// speaks of nothing else: neither may be what shows one that was left out, such as the home of a
+/// caller who starts elsewhere.
+fn rests_on_working_directory(wish: &Sourced<ViewWish>) -> bool {
+    let (ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. }) = &wish.value else {
+        return false;
+    };
+    match wish.origin {
+        Origin::Project { .. } => true,
+        Origin::Profile { .. } => without_question_mark(source).0 == Text::from("."),
+        Origin::Flag(_) | Origin::Policy { .. } => false,
+    }
+}
+
+/// A policy found in the working directory shows nothing from elsewhere, by a link neither. What
+/// is judged here is the path that is opened later without following any.
+fn check_project(
+    view: &Builder<'_>,
+    origin: &Origin,
+    step: Option<(BoxPath, Layer)>,
+) -> Result<Option<(BoxPath, Layer)>> {
+    let source = match &step {
+        Some((_, Layer::Bind { source, .. } | Layer::Overlay { lower: source, .. })) => source,
+        _ => return Ok(step),
+    };
+    let cwd = view.host.cwd.as_ref().and_then(|cwd| view.host.paths.of(cwd).real());
+    if matches!(origin, Origin::Project { .. }) && !cwd.is_some_and(|cwd| source.is_within(cwd)) {
+        return Err(Error::new(format!(
+            "it leads to `{source}`, outside of the working directory"
+        ))
+        .hint("a policy found in the working directory may show nothing else"));
+    }
+    Ok(step)
 }
 
 /// Where and what; `None` if the source may be missing and is.
