@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -11,30 +12,49 @@ use crate::store::{
     Directories, Forgotten, PolicyFile, ProjectFile, Standing, Trust, TrustEntry, policy_names,
 };
 
-/// From where the verbs are called.
-#[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
-    pub directory: &'a HostPath,
-    pub home: &'a HostPath,
-    pub directories: &'a Directories,
+/// From where bryo is called.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub directory: HostPath,
+    pub home: HostPath,
+    pub directories: Directories,
 }
 
-impl Place<'_> {
-    fn open(self, name: &OsStr) -> Result<PolicyFile> {
-        PolicyFile::open(name, self.directory, self.home, &self.directories.config)
+impl Place {
+    /// As this process has it. Without a `HOME` there is no policy of the user's own to find, and
+    /// in a directory that was removed none of a project.
+    pub fn read() -> Result<Self> {
+        let root = || HostPath::absolute("/");
+        let home = std::env::var_os("HOME")
+            .filter(|home| Path::new(home).is_absolute())
+            .map_or_else(root, HostPath::absolute);
+        let directory = std::env::current_dir().map_or_else(|_| root(), HostPath::absolute);
+        let directories = Directories::of(|name| std::env::var_os(name), &home)?;
+        Ok(Self { directory, home, directories })
+    }
+
+    /// The policy that `--policy NAME` means.
+    pub fn open(&self, name: &OsStr) -> Result<PolicyFile> {
+        PolicyFile::open(name, &self.directory, &self.home, &self.directories.config)
+    }
+
+    /// Whether the file is the one that is found here without being named.
+    #[must_use]
+    pub fn is_project_policy(&self, file: &PolicyFile) -> bool {
+        ProjectFile::path_in(&self.directory) == ProjectFile::path_of(&file.path)
     }
 }
 
 /// Allows the policy of a project: the one here, or `file`. One that could not be used is refused
 /// now, and not at the next run.
-pub fn allow(file: Option<&OsStr>, place: Place<'_>) -> Result<String> {
+pub fn allow(file: Option<&OsStr>, place: &Place) -> Result<String> {
     let project = read_project(file, place).context(|| "cannot allow a policy".to_owned())?;
     project.parse()?;
     Trust::make(&place.directories.data)?.allow(&project.path, project.text.as_bytes())?;
     Ok(format!("allowed `{}` until it changes\n", project.path))
 }
 
-pub fn forget(file: Option<&OsStr>, place: Place<'_>) -> Result<String> {
+pub fn forget(file: Option<&OsStr>, place: &Place) -> Result<String> {
     let directory =
         project_directory(file, place).context(|| "cannot forget a policy".to_owned())?;
     // The project may be gone; its path is then taken as it was typed.
@@ -52,7 +72,7 @@ pub fn forget(file: Option<&OsStr>, place: Place<'_>) -> Result<String> {
 
 /// The text of a profile, of a policy, or of the policy found here; one that cannot be used is an
 /// error that names the line.
-pub fn show(name: Option<&OsStr>, place: Place<'_>) -> Result<String> {
+pub fn show(name: Option<&OsStr>, place: &Place) -> Result<String> {
     let Some(name) = name else {
         let project = read_project(None, place).context(|| "cannot show a policy".to_owned())?;
         project.parse()?;
@@ -74,16 +94,16 @@ fn shown(text: &str) -> String {
     text.lines().map(|line| tabs(line) + "\n").collect()
 }
 
-fn read_project(file: Option<&OsStr>, place: Place<'_>) -> Result<ProjectFile> {
+fn read_project(file: Option<&OsStr>, place: &Place) -> Result<ProjectFile> {
     let directory = project_directory(file, place)?;
     ProjectFile::read(&directory)?
         .ok_or_else(|| Error::new(format!("no `{PROJECT_POLICY}` is in `{directory}`")))
 }
 
 /// The directory of a project that is named by its policy or by itself.
-fn project_directory(file: Option<&OsStr>, place: Place<'_>) -> Result<HostPath> {
+fn project_directory(file: Option<&OsStr>, place: &Place) -> Result<HostPath> {
     let Some(file) = file else { return Ok(place.directory.clone()) };
-    let path = HostPath::resolve(file, place.directory, place.home);
+    let path = HostPath::resolve(file, &place.directory, &place.home);
     if path.as_path().file_name() != Some(OsStr::new(PROJECT_POLICY)) {
         if path.as_path().is_dir() {
             return Ok(path);
@@ -133,8 +153,8 @@ pub enum AllowedState {
     Gone,
 }
 
-pub fn list(place: Place<'_>) -> Result<Listing> {
-    let Directories { config, data } = place.directories;
+pub fn list(place: &Place) -> Result<Listing> {
+    let Directories { config, data } = &place.directories;
     let profiles = profile::names().map(|name| named(name.into(), profile::load(name)));
     let policies = policy_names(config)?;
     let policies = policies.iter().map(|name| {

@@ -85,6 +85,17 @@ impl ProjectFile {
         }
     }
 
+    /// The path of a policy in the same form.
+    #[must_use]
+    pub fn path_of(policy: &HostPath) -> HostPath {
+        match (policy.as_path().parent(), policy.as_path().file_name()) {
+            (Some(parent), Some(name)) if name == PROJECT_POLICY => {
+                Self::path_in(&HostPath::absolute(parent))
+            }
+            _ => policy.clone(),
+        }
+    }
+
     pub fn standing(&self, data: &HostPath) -> Result<Standing> {
         match Trust::open(data)? {
             None => Ok(Standing::Unknown),
