@@ -17,6 +17,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     };
     let result = match matches.subcommand() {
         Some(("run", matches)) => run::run(matches),
+        Some(("policy", matches)) => policy(matches),
         Some(("version", _)) => {
             print::answer(&format!("bryo {}", env!("CARGO_PKG_VERSION")));
             Ok(0)
@@ -34,5 +35,41 @@ fn command() -> clap::Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .subcommand(run::command())
+        .subcommand(policy_command())
         .subcommand(clap::Command::new("version").about("Print the version"))
+}
+
+fn policy_command() -> clap::Command {
+    let file =
+        |name| clap::Arg::new("file").value_name(name).value_parser(clap::value_parser!(OsString));
+    let json = clap::Arg::new("json").long("json").action(clap::ArgAction::SetTrue);
+    clap::Command::new("policy")
+        .about("See policies, and allow the one of a project")
+        .subcommand_required(true)
+        .subcommand(clap::Command::new("allow").arg(file("FILE")))
+        .subcommand(clap::Command::new("forget").arg(file("FILE")))
+        .subcommand(clap::Command::new("list").arg(json))
+        .subcommand(clap::Command::new("show").arg(file("NAME|FILE")))
+}
+
+fn policy(matches: &clap::ArgMatches) -> crate::base::Result<u8> {
+    let place = policy::Place::read()?;
+    let Some((verb, matches)) = matches.subcommand() else { return Ok(125) };
+    let file = || matches.get_one::<OsString>("file").map(OsString::as_os_str);
+    let answer = match verb {
+        "allow" => policy::allow(file(), &place)?,
+        "forget" => policy::forget(file(), &place)?,
+        "show" => policy::show(file(), &place)?,
+        _ => {
+            let list = policy::list(&place)?;
+            if matches.get_flag("json") {
+                serde_json::to_string_pretty(&list)
+                    .map_err(|e| crate::base::Error::new(e.to_string()))?
+            } else {
+                list.to_string()
+            }
+        }
+    };
+    print::answer(answer.trim_end());
+    Ok(0)
 }

@@ -16,6 +16,11 @@ pub(super) fn warning(text: &str) {
     let _ = writeln!(std::io::stderr(), "bryo: warning: {text}");
 }
 
+/// One line that is good to know.
+pub(super) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "bryo: note: {text}");
+}
+
 /// What could not be done and why; then what helps. Returns the exit status to end with.
 pub(super) fn error(error: &Error) -> u8 {
     let mut text = format!("bryo: error: {error}\n");

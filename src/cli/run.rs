@@ -8,7 +8,10 @@ use crate::base::{Error, Result, Text};
 use crate::host::Host;
 use crate::plan;
 use crate::sandbox;
+use crate::spec::{Layers, Policy, Spec, profile};
+use crate::store::{self, Found, PolicyFile};
 
+use super::policy::Place;
 use super::{flags, print};
 
 pub(super) fn command() -> Command {
@@ -21,6 +24,19 @@ pub(super) fn command() -> Command {
                 .help("Print the plan as JSON and run nothing"),
         )
         .arg(
+            Arg::new("policy")
+                .long("policy")
+                .value_name("FILE|NAME")
+                .value_parser(clap::value_parser!(OsString))
+                .help("Ask what this policy says"),
+        )
+        .arg(
+            Arg::new("profile")
+                .long("profile")
+                .value_name("NAME")
+                .help("Start from a policy shipped with bryo"),
+        )
+        .arg(
             Arg::new("command")
                 .value_name("COMMAND")
                 .num_args(0..)
@@ -31,8 +47,37 @@ pub(super) fn command() -> Command {
     flags::add_words(command)
 }
 
+/// Flags over policy over profile, and what the project's own policy takes away.
+fn papers(matches: &ArgMatches) -> Result<Spec> {
+    let flags = flags::spec_of(matches)?;
+    let place = Place::read()?;
+    let file = matches.get_one::<OsString>("policy").map(|name| place.open(name)).transpose()?;
+    let policy = file.as_ref().map_or_else(|| Ok(Policy::default()), PolicyFile::parse)?;
+    let profile = match matches.get_one::<String>("profile").or(policy.profile.as_ref()) {
+        Some(name) => profile::load(name)?.spec,
+        None => Spec::default(),
+    };
+    let project = project_spec(&place, file.as_ref())?;
+    Ok(Layers { flags, policy: policy.spec, project, profile }.merged())
+}
+
+/// What the policy found here says, unless the user has named it: then it is the user's own word.
+fn project_spec(place: &Place, named: Option<&PolicyFile>) -> Result<Spec> {
+    if named.is_some_and(|file| place.is_project_policy(file)) {
+        return Ok(Spec::default());
+    }
+    match store::consult(&place.directory, &place.directories.data)? {
+        Found::Nothing => Ok(Spec::default()),
+        Found::Allowed(policy) => Ok(policy.spec),
+        Found::Unused(note) => {
+            print::note(&note);
+            Ok(Spec::default())
+        }
+    }
+}
+
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
-    let mut spec = flags::spec_of(matches)?;
+    let mut spec = papers(matches)?;
     spec.command = matches
         .get_many::<OsString>("command")
         .into_iter()
