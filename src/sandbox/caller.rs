@@ -56,9 +56,28 @@ fn namespaces(plan: &Plan) -> CloneFlags {
         .and(CloneFlags::NEWUTS)
         .and(CloneFlags::NEWIPC)
         .and(CloneFlags::NEWCGROUP);
+    match network_namespace(plan) {
+        NetworkNamespace::MadeByClone => flags.and(CloneFlags::NEWNET),
+        NetworkNamespace::Shared | NetworkNamespace::MadeByInit => flags,
+    }
+}
+
+/// Where the sandbox's network namespace comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum NetworkNamespace {
+    /// The host's own.
+    Shared,
+    /// Made by the clone, so that helpers can join it at once.
+    MadeByClone,
+    /// Made by init beside its other work.
+    MadeByInit,
+}
+
+pub(super) fn network_namespace(plan: &Plan) -> NetworkNamespace {
     match plan.network.link {
-        Link::Host => flags,
-        Link::None | Link::User { .. } => flags.and(CloneFlags::NEWNET),
+        Link::Host => NetworkNamespace::Shared,
+        Link::None if plan.network.publish.is_empty() => NetworkNamespace::MadeByInit,
+        Link::None | Link::User { .. } => NetworkNamespace::MadeByClone,
     }
 }
 

@@ -6,13 +6,15 @@
 use std::os::fd::AsFd;
 
 use crate::base::{Context, Error, Result};
-use crate::plan::{Link, MapWriter, Plan};
-use crate::sys::clone::{Fork, fork};
+use crate::plan::{MapWriter, Plan};
+use crate::sys::capability;
+use crate::sys::clone::spawn_until_exec;
+use crate::sys::namespace::{self, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
-use crate::sys::{capability, namespace};
 
+use super::caller::{self, NetworkNamespace};
 use super::wire::{Order, Report, Wire};
 use super::{identity, payload, view};
 
@@ -41,8 +43,9 @@ fn prepare(plan: &Plan, wire: &Wire) -> Result<i32> {
     map_ids(plan, wire)?;
     process::set_session()?;
     namespace::sethostname(&plan.hostname)?;
-    bring_up_loopback(plan)?;
+    let network = begin_network(plan)?;
     view::build(plan)?;
+    enter_network(network)?;
     shift_clocks(plan)?;
     hide_from_the_payload()?;
     start_payload(plan, wire)
@@ -59,11 +62,24 @@ fn map_ids(plan: &Plan, wire: &Wire) -> Result<()> {
     }
 }
 
-fn bring_up_loopback(plan: &Plan) -> Result<()> {
-    match plan.network.link {
-        Link::Host => Ok(()),
-        Link::None | Link::User { .. } => namespace::bring_interface_up("lo")
-            .context(|| "cannot bring up the loopback interface".to_owned()),
+/// Whose network namespace it is. One that nobody outside waits for is made by a thread while the
+/// view is built; one that a helper is to join was made by the clone already.
+fn begin_network(plan: &Plan) -> Result<Option<NewNetwork>> {
+    let cannot = || "cannot make a network namespace".to_owned();
+    match caller::network_namespace(plan) {
+        NetworkNamespace::Shared => Ok(None),
+        NetworkNamespace::MadeByInit => NewNetwork::begin().map(Some).context(cannot),
+        NetworkNamespace::MadeByClone => {
+            namespace::bring_interface_up("lo").context(cannot)?;
+            Ok(None)
+        }
+    }
+}
+
+fn enter_network(network: Option<NewNetwork>) -> Result<()> {
+    match network {
+        None => Ok(()),
+        Some(network) => network.enter().context(|| "cannot make a network namespace".to_owned()),
     }
 }
 
@@ -81,10 +97,8 @@ fn hide_from_the_payload() -> Result<()> {
 }
 
 fn start_payload(plan: &Plan, wire: &Wire) -> Result<i32> {
-    match fork().context(|| "cannot start the command".to_owned())? {
-        Fork::Child => payload::run(plan, wire),
-        Fork::Parent(child) => Ok(child.pid),
-    }
+    spawn_until_exec(&mut || payload::run(plan, wire))
+        .context(|| "cannot start the command".to_owned())
 }
 
 /// Reaps whatever ends and carries out orders, until the payload has ended.

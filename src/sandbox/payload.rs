@@ -1,6 +1,7 @@
 //! The payload, before it is the user's program. Who am I here: pid 2 inside, a copy of init in
 //! the finished view, with init's capabilities until I give them up. Init waits for my end.
 
+use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,7 +13,7 @@ use crate::sys::{Errno, file, process, signal};
 use super::identity;
 use super::wire::{Report, Wire};
 
-pub(super) fn run(plan: &Plan, wire: &Wire) -> ! {
+pub(super) fn run(plan: &Plan, wire: &Wire) -> Infallible {
     let error = match execute(plan, wire) {
         Err(error) => error,
         Ok(never) => match never {},
@@ -23,7 +24,7 @@ pub(super) fn run(plan: &Plan, wire: &Wire) -> ! {
 }
 
 /// Returns only the reason why the command does not run.
-fn execute(plan: &Plan, wire: &Wire) -> Result<std::convert::Infallible> {
+fn execute(plan: &Plan, wire: &Wire) -> Result<Infallible> {
     process::set_process_group(0)?;
     identity::become_payload(&plan.identity)?;
     enter_workdir(plan)?;

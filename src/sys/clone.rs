@@ -69,3 +69,29 @@ pub fn clone3(flags: CloneFlags) -> Result<Fork> {
 pub fn fork() -> Result<Fork> {
     clone3(CloneFlags::NONE)
 }
+
+/// Starts a child that soon becomes another program, and returns when it has (or has exited).
+///
+/// As vfork(2): the child borrows this process's memory instead of copying it, which saves the
+/// copy of the page tables and every fault after it, about 0.3 ms in a virtual machine.
+pub fn spawn_until_exec(body: &mut dyn FnMut() -> std::convert::Infallible) -> Result<i32> {
+    extern "C" fn start(argument: *mut libc::c_void) -> libc::c_int {
+        let body = argument.cast::<&mut dyn FnMut() -> std::convert::Infallible>();
+        // SAFETY: `argument` is the address of `body` below, alive because the parent's thread is
+        // suspended in clone until this child execs or exits; nobody else uses it meanwhile.
+        match unsafe { (*body)() } {}
+    }
+    const STACK_SIZE: usize = 512 << 10;
+    let mut stack = vec![0u128; STACK_SIZE / size_of::<u128>()];
+    let mut body = body;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is a live allocation, aligned to 16 bytes, used from its upper end by the
+    // child alone. The child shares this memory while our only thread waits (CLONE_VFORK), so
+    // there is never more than one at work on it; what it leaves allocated is lost, not torn. It
+    // ends in exec or _exit, never by returning (`Infallible`).
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(stack.len()).cast::<libc::c_void>();
+        libc::clone(start, top, flags, (&raw mut body).cast())
+    };
+    checked(pid.into(), || "clone(CLONE_VM | CLONE_VFORK)".to_owned()).map(|pid| pid as i32)
+}
