@@ -3,6 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal};
+
 use crate::support::{Bryo, Home, Leftovers, Scratch, Terminal};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -70,11 +72,21 @@ fn a_running_command_can_be_talked_to() {
 
 #[test]
 fn a_process_left_behind_is_seen() {
-    let said = fault(|| drop(shell("sleep 5 >/dev/null 2>&1 &").check()));
-    assert!(said.contains("left behind") && said.contains("sleep 5"), "{said}");
-    let detached = "cd /; setsid -f sleep 5 >/dev/null 2>&1";
-    assert!(fault(|| drop(shell(detached).check())).contains("sleep 5"));
-    assert!(fault(|| drop(shell("sleep 5 &").check())).contains("still holds its std"));
+    let of_group = "sleep 60 >/dev/null 2>&1 & echo $! > pid";
+    assert!(fault_of_survivor(of_group).contains("sleep 60"));
+    let of_home = "setsid -f sh -c 'echo $$ > pid; cd /; exec sleep 60' >/dev/null 2>&1";
+    assert!(fault_of_survivor(of_home).contains("left behind"));
+    let of_stream = "sleep 60 & echo $! > pid";
+    assert!(fault_of_survivor(of_stream).contains("still holds its std"));
+}
+
+/// Lets a script leave a process, whose number it writes to `pid`, and ends it.
+fn fault_of_survivor(script: &str) -> String {
+    let home = Home::new();
+    let said = fault(|| drop(shell(script).at(&home).check()));
+    let pid = home.scratch().read("work/pid").trim().parse().unwrap();
+    rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    said
 }
 
 #[test]
