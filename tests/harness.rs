@@ -33,6 +33,16 @@ fn all_three_answers_are_judged() {
 }
 
 #[test]
+fn bryo_itself_runs_under_these_rules() {
+    Bryo::run()
+        .shell("echo out; echo err >&2; exit 3")
+        .stdout("out\n")
+        .stderr("err\n")
+        .status(3)
+        .check();
+}
+
+#[test]
 fn a_run_is_bounded() {
     let started = Instant::now();
     let slow = shell("echo before; sleep 60").limit(Duration::from_millis(200));
