@@ -43,6 +43,24 @@ fn bryo_itself_runs_under_these_rules() {
 }
 
 #[test]
+fn a_skip_is_told_and_in_ci_a_failure() {
+    const INNER: &str = "BRYO_TEST_SKIPS";
+    if std::env::var_os(INNER).is_some() {
+        skip!("on purpose");
+    }
+    let inner = || {
+        let name = "harness::a_skip_is_told_and_in_ci_a_failure";
+        Bryo::program(std::env::current_exe().unwrap()).args(["--exact", name]).env(INNER, "1")
+    };
+    let told = "\nskipped: harness::a_skip_is_told_and_in_ci_a_failure: on purpose\n";
+    inner().stdout_contains("1 passed").stderr(told).check();
+    for (name, value) in [("CI", "true"), ("BRYO_NO_SKIP", "1")] {
+        let judged = inner().env(name, value).status(101).stdout_contains("on purpose");
+        judged.stderr_any().check();
+    }
+}
+
+#[test]
 fn a_run_is_bounded() {
     let started = Instant::now();
     let slow = shell("echo before; sleep 60").limit(Duration::from_millis(200));
