@@ -1,0 +1,13 @@
+//! The suite: bryo as a person meets it, one module a topic, in one binary.
+//!
+//! Every test judges stdout, stderr and exit status through [`support::Bryo`], runs in a private
+//! home, and must fail when the thing it tests is broken. `scripts/test` runs it as an ordinary
+//! user.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[macro_use]
+mod support;
+
+mod harness;
+mod house;

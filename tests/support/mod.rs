@@ -1,0 +1,38 @@
+//! What the topics of the suite stand on. Never touches the real home, and never waits without a
+//! limit.
+//!
+//! ```text
+//! Bryo        one run of bryo: what is asked, and what must come of it
+//! Running     a run that has started, for tests that act meanwhile
+//! Terminal    a run on a pseudo-terminal, typed at by the test
+//! Home        a private HOME and XDG directories, shared by the runs of one test
+//! Scratch     a temporary directory, removed whatever is in it
+//! Leftovers   what a run has left behind: processes, mounts, files
+//! skip!       a test that this machine cannot run, with its reason
+//! place       where the binary under test and the tree are
+//! source      the files of the tree, for the house rules
+//! ```
+
+// A topic may come and go without taking the ground it stood on with it.
+#![allow(dead_code, unused_imports)]
+
+#[macro_use]
+mod skip;
+
+mod bryo;
+mod home;
+mod leftovers;
+pub(crate) mod place;
+mod running;
+mod scratch;
+pub(crate) mod source;
+mod terminal;
+mod transcript;
+
+pub(crate) use bryo::Bryo;
+pub(crate) use home::Home;
+pub(crate) use leftovers::Leftovers;
+pub(crate) use running::{Outcome, Running};
+pub(crate) use scratch::Scratch;
+pub(crate) use skip::{program, report_skip};
+pub(crate) use terminal::Terminal;

@@ -1,0 +1,40 @@
+//! Skipping: a test that needs what this machine lacks says so. In CI that is a failure, so that
+//! nothing is green for never having run.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Leaves the test with a reason: `skip!("no /dev/fuse")`.
+macro_rules! skip {
+    ($($reason:tt)+) => {{
+        $crate::support::report_skip(&format!($($reason)+));
+        return;
+    }};
+}
+
+/// Leaves the test unless these programs are installed: `needs!("git", "make")`.
+macro_rules! needs {
+    ($($program:expr),+ $(,)?) => {
+        $(if $crate::support::program($program).is_none() {
+            skip!("`{}` is not installed", $program);
+        })+
+    };
+}
+
+/// Where a program is, by PATH.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// Prints past the capture of the test harness: `scripts/test` counts these lines.
+#[track_caller]
+pub(crate) fn report_skip(reason: &str) {
+    let is_set = |name: &str, value: &str| std::env::var_os(name).is_some_and(|it| it == value);
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    if is_set("CI", "true") || is_set("BRYO_NO_SKIP", "1") {
+        panic!("skipped where nothing may be skipped: {test}: {reason}");
+    }
+    let _ = std::io::stderr().write_all(format!("\nskipped: {test}: {reason}\n").as_bytes());
+}
