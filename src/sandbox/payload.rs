@@ -13,14 +13,15 @@ use crate::sys::{Errno, file, process, signal};
 use super::identity;
 use super::wire::{Report, Wire};
 
-pub(super) fn run(plan: &Plan, wire: &Wire) -> Infallible {
+/// Returns only when the command could not be executed: the status to exit with.
+pub(super) fn run(plan: &Plan, wire: &Wire) -> u8 {
     let error = match execute(plan, wire) {
         Err(error) => error,
         Ok(never) => match never {},
     };
     let code = error.exit_code();
     let _ = wire.send(&Report::Failed(error));
-    process::exit_now(code.number())
+    code.number()
 }
 
 /// Returns only the reason why the command does not run.

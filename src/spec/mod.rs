@@ -11,6 +11,7 @@ mod policy_paths;
 mod policy_value;
 pub mod profile;
 pub mod project;
+mod setting;
 mod view;
 pub mod word;
 pub mod words;

@@ -1,14 +1,12 @@
 //! The words of `bryo run`: every one a flag and a policy key.
 
 use std::ffi::OsStr;
-use std::str::FromStr;
 
-use super::network::check_host_name;
+use super::setting::{add, descriptor, host_name, parsed, put, utf8, yes};
 use super::word::{Group, InProjectPolicy, Takes, Word};
 use super::{
     Access, EnvironmentWish, HomeMode, NetworkMode, Origin, RootfsWish, Sourced, ViewWish,
 };
-use crate::base::Text;
 
 use Group::{Identity, Network, Process, View};
 use InProjectPolicy::{Allowed, AllowedAs, AllowedWithinProject, Refused};
@@ -18,47 +16,6 @@ use Takes::{Each, Maybe, Nothing, One};
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Word> {
     WORDS.iter().find(|word| word.name == name)
-}
-
-fn utf8(value: &OsStr) -> Result<&str, String> {
-    value.to_str().ok_or_else(|| format!("`{}` is not UTF-8", Text::from(value)))
-}
-
-fn parsed<T: FromStr<Err = String>>(value: &OsStr) -> Result<T, String> {
-    utf8(value)?.parse()
-}
-
-fn yes(value: &OsStr) -> Result<bool, String> {
-    match utf8(value)? {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        other => Err(format!("`{other}` is neither `true` nor `false`")),
-    }
-}
-
-fn put<T>(slot: &mut Option<Sourced<T>>, value: T, origin: Origin) -> Result<(), String> {
-    *slot = Some(Sourced { value, origin });
-    Ok(())
-}
-
-fn add<T>(list: &mut Vec<Sourced<T>>, value: T, origin: Origin) -> Result<(), String> {
-    list.push(Sourced { value, origin });
-    Ok(())
-}
-
-/// A descriptor number that this process may hand on.
-fn descriptor(value: &OsStr) -> Result<i32, String> {
-    let text = utf8(value)?;
-    text.parse::<i32>()
-        .ok()
-        .filter(|fd| *fd >= 0)
-        .ok_or_else(|| format!("`{text}` is not a descriptor number"))
-}
-
-fn host_name(value: &OsStr) -> Result<String, String> {
-    let name = utf8(value)?;
-    check_host_name(name)?;
-    Ok(name.to_owned())
 }
 
 pub static WORDS: &[Word] = &[

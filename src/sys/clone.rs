@@ -70,25 +70,25 @@ pub fn fork() -> Result<Fork> {
     clone3(CloneFlags::NONE)
 }
 
-/// Starts a child that soon becomes another program, and returns when it has (or has exited).
+/// Starts a child that soon becomes another program, and returns when it has (or has exited). The
+/// body execs, or returns the status to exit with.
 ///
 /// As vfork(2): the child borrows this process's memory instead of copying it, which saves the
 /// copy of the page tables and every fault after it, about 0.3 ms in a virtual machine.
-pub fn spawn_until_exec(body: &mut dyn FnMut() -> std::convert::Infallible) -> Result<i32> {
+pub fn spawn_until_exec(mut body: &mut dyn FnMut() -> u8) -> Result<i32> {
     extern "C" fn start(argument: *mut libc::c_void) -> libc::c_int {
-        let body = argument.cast::<&mut dyn FnMut() -> std::convert::Infallible>();
+        let body = argument.cast::<&mut dyn FnMut() -> u8>();
         // SAFETY: `argument` is the address of `body` below, alive because the parent's thread is
         // suspended in clone until this child execs or exits; nobody else uses it meanwhile.
-        match unsafe { (*body)() } {}
+        unsafe { (*body)() }.into()
     }
     const STACK_SIZE: usize = 512 << 10;
     let mut stack = vec![0u128; STACK_SIZE / size_of::<u128>()];
-    let mut body = body;
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     // SAFETY: the stack is a live allocation, aligned to 16 bytes, used from its upper end by the
     // child alone. The child shares this memory while our only thread waits (CLONE_VFORK), so
-    // there is never more than one at work on it; what it leaves allocated is lost, not torn. It
-    // ends in exec or _exit, never by returning (`Infallible`).
+    // there is never more than one at work on it; what it leaves allocated is lost, not torn. What
+    // `start` returns, clone(2)'s wrapper hands to _exit.
     let pid = unsafe {
         let top = stack.as_mut_ptr().add(stack.len()).cast::<libc::c_void>();
         libc::clone(start, top, flags, (&raw mut body).cast())
