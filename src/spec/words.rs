@@ -1,12 +1,8 @@
 //! The words of `bryo run`: every one a flag and a policy key.
 
-use std::ffi::OsStr;
-
 use super::setting::{add, descriptor, host_name, parsed, put, utf8, yes};
 use super::word::{Group, InProjectPolicy, Takes, Word};
-use super::{
-    Access, EnvironmentWish, HomeMode, NetworkMode, Origin, RootfsWish, Sourced, ViewWish,
-};
+use super::{Access, EnvironmentWish, HomeMode, NetworkMode, RootfsWish, ViewWish};
 
 use Group::{Identity, Network, Process, View};
 use InProjectPolicy::{Allowed, AllowedAs, AllowedWithinProject, Refused};
@@ -352,8 +348,12 @@ pub static WORDS: &[Word] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ffi::OsStr;
+
     use proptest::prelude::*;
+
+    use super::*;
+    use crate::spec::Origin;
 
     #[test]
     fn no_word_is_defined_twice() {
