@@ -1,7 +1,8 @@
 //! What the paths that a run depends on are: directory, file, link, or missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use crate::base::{HostPath, Text};
 use crate::sys::Errno;
@@ -51,8 +52,17 @@ impl PathFacts {
     pub(super) fn read(needs: &Needs, home: &HostPath, cwd: Option<&HostPath>) -> Self {
         let mut facts = Self::default();
         let root = HostPath::absolute("/");
-        for typed in &needs.paths {
-            facts.learn(HostPath::resolve(typed.as_os_str(), cwd.unwrap_or(&root), home));
+        let paths = needs.paths.iter();
+        let paths: Vec<HostPath> = paths
+            .map(|typed| HostPath::resolve(typed.as_os_str(), cwd.unwrap_or(&root), home))
+            .collect();
+        // Dozens of the paths are in /etc: one listing answers for most of them.
+        let etc = Path::new("/etc");
+        if paths.iter().filter(|path| path.as_path().parent() == Some(etc)).count() > 8 {
+            facts.learn_directory(etc, &paths);
+        }
+        for path in paths {
+            facts.learn(path);
         }
         facts
     }
@@ -77,6 +87,30 @@ impl PathFacts {
     /// For fixtures: the link as given.
     pub fn insert_link(&mut self, path: HostPath, target: Text) {
         self.links.insert(path, target);
+    }
+
+    /// Answers for the paths directly in a directory that is no link and holds them as files or
+    /// directories; links and the rest are left to be looked at one by one.
+    fn learn_directory(&mut self, directory: &Path, paths: &[HostPath]) {
+        let Ok(fd) = file::open_without_links(directory) else { return };
+        drop(fd);
+        let Ok(entries) = std::fs::read_dir(directory) else { return };
+        let kinds: HashMap<_, _> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                Some((entry.file_name(), entry.file_type().ok()?))
+            })
+            .collect();
+        for path in paths.iter().filter(|path| path.as_path().parent() == Some(directory)) {
+            let Some(name) = path.as_path().file_name() else { continue };
+            let fact = match kinds.get(name) {
+                None => PathFact::Missing,
+                Some(kind) if kind.is_file() => PathFact::File { real: path.clone() },
+                Some(kind) if kind.is_dir() => PathFact::Directory { real: path.clone() },
+                Some(_) => continue,
+            };
+            self.facts.insert(path.clone(), fact);
+        }
     }
 
     fn learn(&mut self, path: HostPath) {
