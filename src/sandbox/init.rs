@@ -40,11 +40,12 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue) -> ! {
 /// From the clone to the running payload; returns its pid.
 fn prepare(plan: &Plan, wire: &Wire) -> Result<i32> {
     capability::die_with_parent()?;
-    map_ids(plan, wire)?;
+    let network = begin_network(plan)?;
     process::set_session()?;
     namespace::sethostname(&plan.hostname)?;
-    let network = begin_network(plan)?;
-    view::build(plan)?;
+    let materials = view::gather(plan)?;
+    map_ids(plan, wire)?;
+    view::build(plan, materials)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     hide_from_the_payload()?;

@@ -3,13 +3,14 @@
 use std::os::fd::AsFd;
 
 use crate::base::size::Size;
-use crate::base::{BoxPath, HostPath, Result};
+use crate::base::{BoxPath, Result};
 use crate::sys::mount::{self, FsOption, MountAttr};
 
 use super::Construction;
+use super::gather::Tree;
 use super::place::Target;
 
-const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+pub(super) const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 const LINKS: [(&str, &str); 5] = [
     ("fd", "/proc/self/fd"),
@@ -20,15 +21,15 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 impl Construction<'_> {
-    pub(super) fn dev(&mut self, at: &BoxPath, shm: Size) -> Result<()> {
+    pub(super) fn dev(&mut self, at: &BoxPath, nodes: Vec<Tree>, shm: Size) -> Result<()> {
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
         let options = [FsOption::Text("size", "65536"), FsOption::Text("mode", "755")];
         let tmpfs = mount::new_filesystem("tmpfs", &options, attributes)?;
         self.place.attach(&tmpfs, at, Target::Directory)?;
         self.place.own(tmpfs.as_fd())?;
         self.closed_at_the_end.push(tmpfs);
-        for name in NODES {
-            self.device(&HostPath::absolute("/dev").join(name), &at.join(name))?;
+        for (name, node) in NODES.into_iter().zip(nodes) {
+            self.place.attach(&node.fd, &at.join(name), node.target)?;
         }
         for (name, target) in LINKS {
             self.place.make_symlink(&at.join(name), &target.into())?;

@@ -2,19 +2,22 @@
 //! there, and then entered for good.
 
 mod dev;
+mod gather;
 mod place;
 mod proc;
 mod root;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::base::{BoxPath, Context, HostPath, Result};
+use crate::base::{BoxPath, Context, Error, Result};
 use crate::plan::{Layer, Plan, Step};
-use crate::spec::Access;
 use crate::sys::file::{self, FileKind, Links};
 use crate::sys::mount::{self, FsOption, MountAttr, Reach};
 
+use gather::{Material, Materials};
 use place::{Place, Target};
+
+pub(super) use gather::gather;
 
 /// The new root under construction.
 pub(super) struct Construction<'a> {
@@ -24,20 +27,14 @@ pub(super) struct Construction<'a> {
     closed_at_the_end: Vec<OwnedFd>,
 }
 
-/// A larger file is mounted instead of copied.
-const COPY_LIMIT: usize = 1 << 20;
-
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
-/// Builds the view and makes it the root of this mount namespace.
-pub(super) fn build(plan: &Plan) -> Result<()> {
+/// Builds the view from what was gathered for it, and makes it the root of this mount namespace.
+pub(super) fn build(plan: &Plan, materials: Materials) -> Result<()> {
     let umask = file::set_umask(0);
     let mut view = root::begin(plan)?;
-    for step in &plan.view.steps {
-        view.take(step).map_err(|e| match step.origin.as_str() {
-            "default" => e,
-            origin => e.within(format!("cannot use `{origin}`")),
-        })?;
+    for (step, material) in materials.beside(plan) {
+        view.take(step, material).map_err(|e| named(e, step))?;
     }
     view.close()?;
     view.enter()?;
@@ -45,48 +42,34 @@ pub(super) fn build(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// An error of a step, with the place it was to make and where it was asked for.
+fn named(error: Error, step: &Step) -> Error {
+    let error = error.within(format!("cannot make `{}`", step.at));
+    match step.origin.as_str() {
+        "default" => error,
+        origin => error.within(format!("cannot use `{origin}`")),
+    }
+}
+
 impl Construction<'_> {
-    fn take(&mut self, step: &Step) -> Result<()> {
+    fn take(&mut self, step: &Step, material: Material) -> Result<()> {
         let at = &step.at;
-        match &step.layer {
-            Layer::Bind { source, access } => self.bind(source, at, *access),
-            Layer::Copy { source } => self.copy(source, at),
-            Layer::Overlay { .. } => Ok(()),
-            Layer::Tmpfs { size, mode } => self.tmpfs(at, size.0, *mode),
-            Layer::Directory { mode } => self.place.make_directory(at, *mode),
-            Layer::File { content, mode } => self.file(at, content.as_bytes(), *mode),
-            Layer::Symlink { target } => self.place.make_symlink(at, target),
-            Layer::Hidden => self.hide(at),
-            Layer::Device { source } => self.device(source, at),
-            Layer::Proc => self.proc(at),
-            Layer::Dev { shm } => self.dev(at, *shm),
+        match (&step.layer, material) {
+            (_, Material::Tree(tree)) => self.place.attach(&tree.fd, at, tree.target),
+            (_, Material::Content(content)) => self.file(at, &content, 0o444),
+            (Layer::Dev { shm }, Material::Nodes(nodes)) => self.dev(at, nodes, *shm),
+            (Layer::Tmpfs { size, mode }, _) => self.tmpfs(at, size.0, *mode),
+            (Layer::Directory { mode }, _) => self.place.make_directory(at, *mode),
+            (Layer::File { content, mode }, _) => self.file(at, content.as_bytes(), *mode),
+            (Layer::Symlink { target }, _) => self.place.make_symlink(at, target),
+            (Layer::Hidden, _) => self.hide(at),
+            (Layer::Proc, _) => self.proc(at),
+            (Layer::Overlay { .. }, _) => Ok(()),
+            (
+                Layer::Bind { .. } | Layer::Copy { .. } | Layer::Device { .. } | Layer::Dev { .. },
+                Material::Nothing | Material::Nodes(_),
+            ) => Err(Error::new("nothing was gathered for it")),
         }
-        .context(|| format!("cannot make `{at}`"))
-    }
-
-    /// A file or directory of the host with all that is mounted below it.
-    fn bind(&mut self, source: &HostPath, at: &BoxPath, access: Access) -> Result<()> {
-        let source_fd = file::open_without_links(source.as_path())
-            .context(|| format!("cannot open `{source}`"))?;
-        let kind = file::status(source_fd.as_fd())?.kind;
-        let tree = mount::open_tree_clone(source_fd.as_fd())?;
-        let attributes = match access {
-            Access::ReadOnly => NO_PRIVILEGE.and(MountAttr::RDONLY),
-            Access::ReadWrite => NO_PRIVILEGE,
-        };
-        mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
-        self.place.attach(&tree, at, target_for(kind))
-    }
-
-    /// One node of the host's /dev: the only binds that keep their device nodes.
-    fn device(&mut self, source: &HostPath, at: &BoxPath) -> Result<()> {
-        let source_fd = file::open_without_links(source.as_path())
-            .context(|| format!("cannot open `{source}`"))?;
-        let kind = file::status(source_fd.as_fd())?.kind;
-        let tree = mount::open_tree_clone(source_fd.as_fd())?;
-        let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
-        mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
-        self.place.attach(&tree, at, target_for(kind))
     }
 
     fn tmpfs(&mut self, at: &BoxPath, size: u64, mode: u32) -> Result<()> {
@@ -115,16 +98,6 @@ impl Construction<'_> {
         }
         let tree = self.file_mount(content, mode)?;
         self.place.attach(&tree, at, Target::File)
-    }
-
-    /// A small file of the host as it is now: a mount would cost more than its content.
-    fn copy(&mut self, source: &HostPath, at: &BoxPath) -> Result<()> {
-        let content = file::read_path(source.as_path(), COPY_LIMIT + 1)
-            .context(|| format!("cannot read `{source}`"))?;
-        if content.len() > COPY_LIMIT {
-            return self.bind(source, at, Access::ReadOnly);
-        }
-        self.file(at, &content, 0o444)
     }
 
     /// A file of our own, to be mounted where one is already.
@@ -163,12 +136,5 @@ impl Construction<'_> {
     fn enter(&self) -> Result<()> {
         file::change_directory_to(self.place.root())?;
         mount::pivot_into_current_directory().context(|| "cannot enter the view".to_owned())
-    }
-}
-
-fn target_for(kind: FileKind) -> Target {
-    match kind {
-        FileKind::Directory => Target::Directory,
-        FileKind::Regular | FileKind::Symlink | FileKind::Other => Target::File,
     }
 }

@@ -1,17 +1,17 @@
 //! What `/` is: assembled in memory, or a directory tree of the host.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::base::size::Size;
-use crate::base::{Context, HostPath, Result};
+use crate::base::{Context, Result};
 use crate::plan::{Plan, Root};
 use crate::spec::Access;
 use crate::sys::file;
-use crate::sys::mount::{self, FsOption, MountAttr, Reach};
+use crate::sys::mount::{self, FsOption};
 
 use super::place::Place;
-use super::{Construction, NO_PRIVILEGE};
+use super::{Construction, NO_PRIVILEGE, gather};
 
 /// It holds mount points, links and a few small files of /etc.
 const ASSEMBLED_SIZE: u64 = 64 * Size::MIB;
@@ -25,8 +25,8 @@ pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
             let options = [FsOption::Text("size", &size), FsOption::Text("mode", "755")];
             mount::new_filesystem("tmpfs", &options, NO_PRIVILEGE)?
         }
-        Root::Tree { directory, access } => tree(directory, *access)?,
-        Root::OverlaidTree { directory, .. } => tree(directory, Access::ReadOnly)?,
+        Root::Tree { directory, access } => gather::bind(directory, *access)?.fd,
+        Root::OverlaidTree { directory, .. } => gather::bind(directory, Access::ReadOnly)?.fd,
     };
     let old = file::open_without_links(Path::new("/"))?;
     mount::attach(root.as_fd(), old.as_fd()).context(|| "cannot mount the new root".to_owned())?;
@@ -38,16 +38,4 @@ pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
         closed_at_the_end.push(root);
     }
     Ok(Construction { plan, place, closed_at_the_end })
-}
-
-fn tree(directory: &HostPath, access: Access) -> Result<OwnedFd> {
-    let fd = file::open_without_links(directory.as_path())
-        .context(|| format!("cannot open `{directory}`"))?;
-    let tree = mount::open_tree_clone(fd.as_fd())?;
-    let attributes = match access {
-        Access::ReadOnly => NO_PRIVILEGE.and(MountAttr::RDONLY),
-        Access::ReadWrite => NO_PRIVILEGE,
-    };
-    mount::set_attributes(tree.as_fd(), attributes, Reach::WholeTree)?;
-    Ok(tree)
 }

@@ -1,0 +1,105 @@
+//! What the view is made of, gathered from the host: copies of mount trees and of small files.
+//!
+//! Nothing of this needs an id, so it is done while the id maps are still being written.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::base::{Context, HostPath, Result};
+use crate::plan::{Layer, Plan, Step};
+use crate::spec::Access;
+use crate::sys::file::{self, FileKind};
+use crate::sys::mount::{self, MountAttr, Reach};
+
+use super::place::Target;
+use super::{NO_PRIVILEGE, dev, named};
+
+/// A mount tree of the host, copied and stripped of what it may not do inside; attached nowhere.
+pub(super) struct Tree {
+    pub(super) fd: OwnedFd,
+    pub(super) target: Target,
+}
+
+/// What one step was given.
+pub(super) enum Material {
+    /// The step makes what it needs itself.
+    Nothing,
+    Tree(Tree),
+    /// The device nodes of a /dev, in the order of [`dev::NODES`].
+    Nodes(Vec<Tree>),
+    Content(Vec<u8>),
+}
+
+/// The materials of a plan's steps, one each.
+pub(in crate::sandbox) struct Materials(Vec<Material>);
+
+/// A larger file is mounted instead of copied.
+const COPY_LIMIT: usize = 1 << 20;
+
+pub(in crate::sandbox) fn gather(plan: &Plan) -> Result<Materials> {
+    let material = |step: &Step| for_step(step).map_err(|e| named(e, step));
+    plan.view.steps.iter().map(material).collect::<Result<_>>().map(Materials)
+}
+
+impl Materials {
+    /// Each step with its material.
+    pub(super) fn beside(self, plan: &Plan) -> impl Iterator<Item = (&Step, Material)> {
+        plan.view.steps.iter().zip(self.0)
+    }
+}
+
+fn for_step(step: &Step) -> Result<Material> {
+    match &step.layer {
+        Layer::Bind { source, access } => bind(source, *access).map(Material::Tree),
+        Layer::Device { source } => device(source).map(Material::Tree),
+        Layer::Copy { source } => copy(source),
+        Layer::Dev { .. } => {
+            let node = |name: &&str| device(&HostPath::absolute("/dev").join(name));
+            dev::NODES.iter().map(node).collect::<Result<_>>().map(Material::Nodes)
+        }
+        Layer::Overlay { .. }
+        | Layer::Tmpfs { .. }
+        | Layer::Directory { .. }
+        | Layer::File { .. }
+        | Layer::Symlink { .. }
+        | Layer::Hidden
+        | Layer::Proc => Ok(Material::Nothing),
+    }
+}
+
+/// A file or directory of the host with all that is mounted below it.
+pub(super) fn bind(source: &HostPath, access: Access) -> Result<Tree> {
+    tree(
+        source,
+        match access {
+            Access::ReadOnly => NO_PRIVILEGE.and(MountAttr::RDONLY),
+            Access::ReadWrite => NO_PRIVILEGE,
+        },
+    )
+}
+
+/// One node of the host's /dev: the only binds that keep their device nodes.
+fn device(source: &HostPath) -> Result<Tree> {
+    tree(source, MountAttr::NOSUID.and(MountAttr::NOEXEC))
+}
+
+fn tree(source: &HostPath, attributes: MountAttr) -> Result<Tree> {
+    let source_fd =
+        file::open_without_links(source.as_path()).context(|| format!("cannot open `{source}`"))?;
+    let target = match file::status(source_fd.as_fd())?.kind {
+        FileKind::Directory => Target::Directory,
+        FileKind::Regular | FileKind::Symlink | FileKind::Other => Target::File,
+    };
+    let fd = mount::open_tree_clone(source_fd.as_fd())?;
+    mount::set_attributes(fd.as_fd(), attributes, Reach::WholeTree)?;
+    Ok(Tree { fd, target })
+}
+
+/// A small file of the host as it is now: a mount would cost more than its content.
+fn copy(source: &HostPath) -> Result<Material> {
+    let content = file::read_path(source.as_path(), COPY_LIMIT + 1)
+        .context(|| format!("cannot read `{source}`"))?;
+    if content.len() > COPY_LIMIT {
+        return bind(source, Access::ReadOnly).map(Material::Tree);
+    }
+    Ok(Material::Content(content))
+}
