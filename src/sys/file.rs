@@ -172,20 +172,15 @@ pub fn make_empty_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
 pub fn read_all(fd: BorrowedFd<'_>, limit: usize) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     let mut chunk = [0u8; 8192];
-    loop {
+    while content.len() < limit {
         match rustix::io::read(fd, &mut chunk) {
-            Ok(0) => return Ok(content),
-            Ok(n) => {
-                let room = limit - content.len();
-                content.extend_from_slice(&chunk[..n.min(room)]);
-                if content.len() == limit {
-                    return Ok(content);
-                }
-            }
+            Ok(0) => break,
+            Ok(n) => content.extend_from_slice(&chunk[..n.min(limit - content.len())]),
             Err(rustix::io::Errno::INTR) => {}
             Err(e) => return Err(e).named(|| format!("read({})", fd.as_raw_fd())),
         }
     }
+    Ok(content)
 }
 
 /// One read; zero bytes mean the end. Interrupted reads are tried again.

@@ -14,17 +14,13 @@ pub(crate) const SYSTEM: [&str; 11] = [
 
 /// The part of /etc that programs need to find libraries, certificates, time zones and their own
 /// defaults. No accounts, no keys, no host configuration.
-pub(crate) const ETC: [&str; 36] = [
+pub(crate) const ETC: [&str; 29] = [
     "/etc/alternatives",
     "/etc/bash.bashrc",
-    "/etc/ca-certificates.conf",
     "/etc/crypto-policies",
     "/etc/debian_version",
-    "/etc/default/locale",
     "/etc/fonts",
-    "/etc/gai.conf",
     "/etc/gitconfig",
-    "/etc/host.conf",
     "/etc/inputrc",
     "/etc/java-11-openjdk",
     "/etc/java-17-openjdk",
@@ -34,9 +30,7 @@ pub(crate) const ETC: [&str; 36] = [
     "/etc/ld.so.conf.d",
     "/etc/locale.conf",
     "/etc/localtime",
-    "/etc/login.defs",
     "/etc/lsb-release",
-    "/etc/magic",
     "/etc/mime.types",
     "/etc/nanorc",
     "/etc/os-release",
@@ -49,7 +43,6 @@ pub(crate) const ETC: [&str; 36] = [
     "/etc/ssl",
     "/etc/timezone",
     "/etc/vim",
-    "/etc/xattr.conf",
     "/etc/zsh",
 ];
 

@@ -32,8 +32,8 @@ pub(super) enum Material {
 /// The materials of a plan's steps, one each.
 pub(in crate::sandbox) struct Materials(Vec<Material>);
 
-/// A larger file is mounted instead of copied.
-const COPY_LIMIT: usize = 1 << 20;
+/// A larger file is mounted instead of copied: a mount costs as much as some pages.
+const COPY_LIMIT: u64 = 16 << 10;
 
 pub(in crate::sandbox) fn gather(plan: &Plan) -> Result<Materials> {
     let material = |step: &Step| for_step(step).map_err(|e| named(e, step));
@@ -96,10 +96,11 @@ fn tree(source: &HostPath, attributes: MountAttr) -> Result<Tree> {
 
 /// A small file of the host as it is now: a mount would cost more than its content.
 fn copy(source: &HostPath) -> Result<Material> {
-    let content = file::read_path(source.as_path(), COPY_LIMIT + 1)
-        .context(|| format!("cannot read `{source}`"))?;
-    if content.len() > COPY_LIMIT {
+    let cannot = || format!("cannot read `{source}`");
+    let fd = file::open_path_for_reading(source.as_path()).context(cannot)?;
+    let size = file::status(fd.as_fd())?.size;
+    if size > COPY_LIMIT {
         return bind(source, Access::ReadOnly).map(Material::Tree);
     }
-    Ok(Material::Content(content))
+    file::read_all(fd.as_fd(), size as usize).map(Material::Content).context(cannot)
 }

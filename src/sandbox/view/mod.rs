@@ -13,6 +13,7 @@ use crate::base::{BoxPath, Context, Error, Result};
 use crate::plan::{Layer, Plan, Step};
 use crate::sys::file::{self, FileKind, Links};
 use crate::sys::mount::{self, FsOption, MountAttr, Reach};
+use crate::sys::process;
 
 use gather::{Material, Materials};
 use place::{Place, Target};
@@ -83,12 +84,11 @@ impl Construction<'_> {
         let identity = &self.plan.identity;
         let (size, mode) = (size.to_string(), format!("{mode:o}"));
         let (uid, gid) = (identity.uid.to_string(), identity.gid.to_string());
-        let options = [
-            FsOption::Text("size", &size),
-            FsOption::Text("mode", &mode),
-            FsOption::Text("uid", &uid),
-            FsOption::Text("gid", &gid),
-        ];
+        let mut options = vec![FsOption::Text("size", &size), FsOption::Text("mode", &mode)];
+        // What init makes is init's, that is the caller's own ids: most payloads have them.
+        if (identity.uid, identity.gid) != (process::uid(), process::gid()) {
+            options.extend([FsOption::Text("uid", &uid), FsOption::Text("gid", &gid)]);
+        }
         Ok(mount::new_filesystem("tmpfs", &options, attributes)?)
     }
 
