@@ -11,6 +11,9 @@ use rustix::net::{
 
 use super::call::{Errno, Named, Result};
 
+/// The longest message: an error with a few paths of PATH_MAX in it.
+const MESSAGE_LIMIT: usize = 32 << 10;
+
 /// Two ends of a connection that keeps message boundaries (`SOCK_SEQPACKET`, unix(7)).
 pub fn message_pair() -> Result<(OwnedFd, OwnedFd)> {
     socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
@@ -40,7 +43,7 @@ pub fn send_message(
 pub fn receive_message(socket: BorrowedFd<'_>) -> Result<(Vec<u8>, Option<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let mut bytes = vec![0; 64 * 1024];
+    let mut bytes = vec![0; MESSAGE_LIMIT];
     let received = rustix::io::retry_on_intr(|| {
         recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
     });
