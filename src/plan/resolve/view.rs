@@ -160,7 +160,7 @@ impl Builder<'_> {
         }
         self.check_may_show(&cwd)?;
         self.shows_working_directory = true;
-        let shown_anyway = SYSTEM.iter().any(|tree| cwd.is_within(&HostPath::absolute(*tree)));
+        let shown_anyway = SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
         if !shown_anyway {
             let real = self.host.paths.of(&cwd).real().cloned().unwrap_or_else(|| cwd.clone());
             let layer = Layer::Bind { source: real, access: Access::ReadWrite };
