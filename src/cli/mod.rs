@@ -5,6 +5,7 @@ mod flags;
 pub mod policy;
 mod print;
 mod run;
+mod usage;
 
 use std::ffi::OsString;
 
@@ -13,7 +14,11 @@ use std::ffi::OsString;
 pub fn main(arguments: Vec<OsString>) -> u8 {
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(error) => return print::usage(&error),
+        Err(error) if error.use_stderr() => return print::error(&usage::error(&error)),
+        Err(help) => {
+            print::help(&help);
+            return 0;
+        }
     };
     let result = match matches.subcommand() {
         Some(("run", matches)) => run::run(matches),

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use crate::base::{Error, ExitCode};
+use crate::base::Error;
 
 /// Data, to stdout. A reader that has gone away is no error of ours.
 pub(super) fn answer(text: &str) {
@@ -31,8 +31,7 @@ pub(super) fn error(error: &Error) -> u8 {
     error.exit_code().number()
 }
 
-/// What clap has to say: help and version are answers, the rest is a usage error.
-pub(super) fn usage(error: &clap::Error) -> u8 {
-    let _ = error.print();
-    if error.use_stderr() { ExitCode::Failed.number() } else { 0 }
+/// Help and version, as clap words them.
+pub(super) fn help(text: &clap::Error) {
+    let _ = text.print();
 }

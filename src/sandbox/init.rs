@@ -7,12 +7,12 @@ use std::os::fd::AsFd;
 
 use crate::base::{Context, Error, Result};
 use crate::plan::{MapWriter, Plan};
-use crate::sys::capability;
 use crate::sys::clone::spawn_until_exec;
 use crate::sys::namespace::{self, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
+use crate::sys::{Errno, capability};
 
 use super::caller::{self, NetworkNamespace};
 use super::wire::{Order, Report, Wire};
@@ -88,7 +88,12 @@ fn enter_network(network: Option<NewNetwork>) -> Result<()> {
 /// is empty (time_namespaces(7)).
 fn shift_clocks(plan: &Plan) -> Result<()> {
     let Some(shift) = plan.time else { return Ok(()) };
-    namespace::new_time_namespace(shift.0).context(|| "cannot shift the clocks".to_owned())
+    namespace::new_time_namespace(shift.0)
+        .map_err(|e| match e.errno {
+            Errno::ERANGE => Error::new("they would stand before zero: uptime cannot be negative"),
+            _ => e.into(),
+        })
+        .context(|| format!("cannot shift the clocks by {}s", shift.0))
 }
 
 /// What I was given, the payload has no business with.

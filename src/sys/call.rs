@@ -24,6 +24,7 @@ impl Errno {
     pub const ENOTDIR: Self = Self(libc::ENOTDIR);
     pub const EINVAL: Self = Self(libc::EINVAL);
     pub const EMFILE: Self = Self(libc::EMFILE);
+    pub const ERANGE: Self = Self(libc::ERANGE);
     pub const ENOSPC: Self = Self(libc::ENOSPC);
     pub const EROFS: Self = Self(libc::EROFS);
     pub const EPIPE: Self = Self(libc::EPIPE);

@@ -1,0 +1,55 @@
+//! What clap found wrong with a command line, in the form of every other error of bryo.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::base::Error;
+
+/// The error in our words. Help and version are no errors: they have been answered before this.
+pub(super) fn error(found: &clap::Error) -> Error {
+    let text = |kind: ContextKind| match found.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let argument = text(ContextKind::InvalidArg).map(|arg| word(&arg)).unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let (message, meant) = match found.kind() {
+        ErrorKind::UnknownArgument => {
+            (format!("there is no flag `{argument}`"), text(ContextKind::SuggestedArg))
+        }
+        ErrorKind::InvalidSubcommand => {
+            let verb = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            (format!("there is no verb `{verb}`"), text(ContextKind::SuggestedSubcommand))
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ("no verb given".to_owned(), None)
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            (format!("`{argument}` needs a value"), None)
+        }
+        ErrorKind::InvalidValue => {
+            (format!("`{value}` is no value for `{argument}`"), text(ContextKind::SuggestedValue))
+        }
+        ErrorKind::NoEquals => (format!("`{argument}` takes its value behind `=`"), None),
+        ErrorKind::ArgumentConflict => (format!("`{argument}` was given twice"), None),
+        ErrorKind::MissingRequiredArgument => (format!("`{argument}` is missing"), None),
+        _ => (first_line(found), None),
+    };
+    let hint = match meant {
+        Some(meant) => format!("did you mean `{}`?", word(&meant)),
+        None => "`bryo --help` lists the verbs, `bryo VERB --help` their flags".to_owned(),
+    };
+    Error::new(message).hint(hint)
+}
+
+/// The flag alone: clap shows it with what it takes, `--ids <auto|subids|single>`.
+fn word(argument: &str) -> String {
+    let end = argument.find([' ', '[', '=']).unwrap_or(argument.len());
+    argument[..end].to_owned()
+}
+
+fn first_line(found: &clap::Error) -> String {
+    let text = found.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
