@@ -15,8 +15,8 @@ const SICK: u8 = 1;
 /// The profile as it is shipped, for the places in which bryo is installed.
 const PROFILE: &str = include_str!("../../scripts/apparmor/bryo");
 
-/// The line of it that names those places.
-const INSTALLED: &str = "profile bryo /{usr/bin,usr/local/bin,@{HOME}/.local/bin}/bryo";
+/// Where it attaches: to any of those places.
+const INSTALLED: &str = "profile bryo @{bryo} ";
 
 pub(super) fn command() -> Command {
     Command::new("doctor")
@@ -63,7 +63,7 @@ fn profile_for_this_program() -> Result<String> {
         quoted.push(letter);
         quoted
     });
-    Ok(PROFILE.replace(INSTALLED, &format!("profile bryo \"{quoted}\"")))
+    Ok(PROFILE.replace(INSTALLED, &format!("profile bryo \"{quoted}\" ")))
 }
 
 fn is_installed(path: &str) -> bool {
