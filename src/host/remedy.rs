@@ -248,6 +248,9 @@ pub fn add_subordinate_ids(user: &str) -> String {
     )
 }
 
+/// What keeps newuidmap from its privilege was set by whoever started bryo.
+pub const LEAVE_NO_NEW_PRIVS: &str = "start bryo outside of the sandbox or service that set it";
+
 /// newuidmap and newgidmap are there and gain no privilege.
 #[must_use]
 pub fn make_setuid(program: &str) -> String {

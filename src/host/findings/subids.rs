@@ -56,7 +56,7 @@ pub(super) fn find_helpers(account: &Account, programs: &Programs) -> Finding {
         return Finding::missing(
             HELPERS,
             "no_new_privs is set on this process, so it gains no privilege",
-            "start bryo outside of the sandbox or service that set it",
+            remedy::LEAVE_NO_NEW_PRIVS,
         );
     }
     if let Some(plain) = [newuidmap, newgidmap].into_iter().find(|it| !is_privileged(it)) {

@@ -29,23 +29,21 @@ fn ids(uids: &IdMap, gids: &IdMap, uid: u32, gid: u32) -> Vec<String> {
         return vec!["your own alone, the same inside and outside".to_owned()];
     }
     if uids == gids {
-        return uids.0.iter().map(|line| format!("uid and gid {}", mapped(*line))).collect();
+        return uids.0.iter().map(|line| mapped(["uid and gid", "uids and gids"], *line)).collect();
     }
-    let of = |noun: &'static str, map: &IdMap| {
-        map.0.iter().map(move |line| format!("{noun} {}", mapped(*line))).collect::<Vec<_>>()
+    let of = |nouns: [&str; 2], map: &IdMap| {
+        map.0.iter().map(|line| mapped(nouns, *line)).collect::<Vec<_>>()
     };
-    [of("uid", uids), of("gid", gids)].concat()
+    [of(["uid", "uids"], uids), of(["gid", "gids"], gids)].concat()
 }
 
-/// `0 is 1001 outside`, `1-65536 are 100000-165535 outside`.
-fn mapped(line: IdMapLine) -> String {
+/// `uid 0 is 1001 outside`, `uids 1-65536 are 100000-165535 outside`.
+fn mapped([one, many]: [&str; 2], line: IdMapLine) -> String {
     let IdMapLine { inside, outside, count } = line;
+    let last = |first: u32| u64::from(first) + u64::from(count.saturating_sub(1));
     match count {
-        1 => format!("{inside} is {outside} outside"),
-        _ => {
-            let last = |first: u32| u64::from(first) + u64::from(count) - 1;
-            format!("{inside}-{} are {outside}-{} outside", last(inside), last(outside))
-        }
+        1 => format!("{one} {inside} is {outside} outside"),
+        _ => format!("{many} {inside}-{} are {outside}-{} outside", last(inside), last(outside)),
     }
 }
 

@@ -123,7 +123,7 @@ fn subordinate(host: &Host, payload: Payload) -> Result<Maps> {
         return Err(cannot_map(
             "no_new_privs is set on this process, so newuidmap gains no privilege",
         )
-        .hint("start bryo outside of the sandbox or service that set it, or use `--ids single`"));
+        .hint(format!("{}, or use `--ids single`", remedy::LEAVE_NO_NEW_PRIVS)));
     }
     let (inside_uid, inside_gid) = own_ids_inside(host, payload);
     Ok(Maps {
