@@ -98,6 +98,43 @@ fn another_kind_of_namespace_is_named_too() {
 }
 
 #[test]
+fn a_chroot_is_thought_of() {
+    needs_namespaces!();
+    as_mapped_root("mount -n --rbind / \"$D\"; exec chroot \"$D\" \"$BRYO\" doctor")
+        .stdout_contains("outside of the chroot")
+        .status(1)
+        .check();
+}
+
+/// docker's filter, as far as it matters here: clone3 is not there, unshare is forbidden.
+#[cfg(target_arch = "x86_64")]
+const FILTER: &str = r#"
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None)
+def op(code, jt, jf, k): return struct.pack("HBBI", code, jt, jf, k)
+answer = lambda errno: op(0x06, 0, 0, 0x00050000 | errno)
+program = (op(0x20, 0, 0, 0) + op(0x15, 0, 1, 435) + answer(38)
+           + op(0x15, 0, 1, 272) + answer(1) + op(0x06, 0, 0, 0x7fff0000))
+code = ctypes.create_string_buffer(program)
+fprog = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+libc.prctl(38, 1, 0, 0, 0)
+if libc.prctl(22, 2, ctypes.c_char_p(fprog), 0, 0): sys.exit("no filter")
+os.execv(sys.argv[1], sys.argv[1:])
+"#;
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn the_filter_of_an_outer_container_is_recognised() {
+    needs!("python3");
+    let filtered = || Bryo::program("python3").args(["-c", FILTER]).arg(place::binary());
+    let fix = "start the outer container with `--security-opt seccomp=unconfined`";
+    let said = filtered().arg("doctor").stdout_any().status(1).check();
+    let said = finding(&String::from_utf8(said.stdout).unwrap(), "user namespaces");
+    assert!(said.contains(fix) && said.contains("seccomp filter"), "{said}");
+    filtered().args(["run", "--", "true"]).stderr_contains(fix).status(125).check();
+}
+
+#[test]
 fn a_covered_proc_is_told_by_doctor_and_by_a_run() {
     needs_namespaces!();
     let fix = "systempaths=unconfined";
@@ -118,8 +155,8 @@ fn a_covered_proc_is_told_by_doctor_and_by_a_run() {
 fn devices_that_are_not_there_are_missed() {
     needs_namespaces!();
     let said = as_mapped_root(
-        "mount -t tmpfs tmpfs \"$D\"; touch \"$D/null\"; mount --bind /dev/null \"$D/null\"
-         mount --move \"$D\" /dev; exec \"$BRYO\" doctor",
+        "mount -n -t tmpfs tmpfs \"$D\"; touch \"$D/null\"; mount -n --bind /dev/null \"$D/null\"
+         mount -n --move \"$D\" /dev; exec \"$BRYO\" doctor",
     )
     .stdout_any()
     .check();

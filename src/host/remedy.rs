@@ -30,8 +30,6 @@ struct Switches {
     is_filtered: bool,
     /// The kernel was built with user namespaces.
     knows_user_namespaces: bool,
-    /// The root of this process is not the root of its mount namespace.
-    is_in_chroot: bool,
 }
 
 const LIMITS: [&str; 7] = [
@@ -56,7 +54,6 @@ impl Switches {
                 .is_some_and(|value| value != "0"),
             is_filtered: line_of_status("Seccomp").as_deref() == Some("2"),
             knows_user_namespaces: file::status_of_path(Path::new("/proc/self/ns/user")).is_ok(),
-            is_in_chroot: !super::mounts::read().iter().any(|m| m.path.as_path() == Path::new("/")),
         }
     }
 }
@@ -143,10 +140,11 @@ fn refused_by(errno: Errno, switches: &Switches) -> Option<Remedy> {
     if switches.apparmor_restricts {
         return Some(apparmor());
     }
-    (errno == Errno::EPERM && switches.is_in_chroot).then(|| {
+    // That this is a chroot cannot be seen from inside: only that nothing else explains it.
+    (errno == Errno::EPERM).then(|| {
         remedy(
-            "this is a chroot, in which the kernel makes no user namespaces (user_namespaces(7))",
-            "start bryo outside of the chroot; `--rootfs DIR` runs a command in its tree",
+            "no sysctl and no filter forbids them, so this is a chroot, in which the kernel makes none, or a security module does",
+            "start bryo outside of the chroot: `--rootfs DIR` runs a command in its tree",
         )
     })
 }
@@ -282,8 +280,8 @@ mod tests {
         let filtered = || Switches { is_filtered: true, ..Switches::default() };
         assert!(has(said("unshare(0x10000000)", Errno::EPERM, filtered()), "seccomp"));
         assert!(has(said("clone3(0x10000000)", Errno::ENOSYS, filtered()), "seccomp"));
-        let chroot = || Switches { is_in_chroot: true, ..Switches::default() };
-        assert!(has(said("clone3(0x10000000)", Errno::EPERM, chroot()), "chroot"));
+        let none = Switches::default;
+        assert!(has(said("clone3(0x10000000)", Errno::EPERM, none()), "chroot"));
     }
 
     #[test]

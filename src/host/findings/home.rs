@@ -58,7 +58,9 @@ pub(super) fn find(account: &Account) -> Finding {
             let said = format!("`{}`: {}", account.home, failed.errno);
             Finding::degraded(TOPIC, said, elsewhere)
         }
-        Attempt::NotStarted(failed) => Finding::degraded(TOPIC, failed.to_string(), elsewhere),
+        Attempt::NotStarted(failed) => {
+            Finding::degraded(TOPIC, format!("cannot be looked at: {failed}"), elsewhere)
+        }
         Attempt::Silent => {
             let said = format!("`{}` does not answer", account.home);
             Finding::degraded(TOPIC, said, elsewhere)
