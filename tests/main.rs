@@ -9,6 +9,9 @@
 #[macro_use]
 mod support;
 
+mod doctor;
+mod explain;
 mod harness;
 mod house;
+mod plans;
 mod policy;

@@ -81,6 +81,12 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// The failed call at the bottom of this, if there is one.
+    #[must_use]
+    pub fn call(&self) -> Option<&CallError> {
+        self.call.as_ref()
+    }
+
     /// The errno of the failed call, if a call is at the bottom of this.
     #[must_use]
     pub fn errno(&self) -> Option<Errno> {

@@ -1,6 +1,7 @@
 //! The command line: one file a verb. A verb turns its flags into a Spec and its answer into text;
 //! only `print` speaks.
 
+mod doctor;
 mod flags;
 pub mod policy;
 mod print;
@@ -23,6 +24,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let result = match matches.subcommand() {
         Some(("run", matches)) => run::run(matches),
         Some(("policy", matches)) => policy(matches),
+        Some(("doctor", matches)) => doctor::doctor(matches),
         Some(("version", _)) => {
             print::answer(&format!("bryo {}", env!("CARGO_PKG_VERSION")));
             Ok(0)
@@ -41,6 +43,7 @@ fn command() -> clap::Command {
         .disable_help_subcommand(true)
         .subcommand(run::command())
         .subcommand(policy_command())
+        .subcommand(doctor::command())
         .subcommand(clap::Command::new("version").about("Print the version"))
 }
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
-use crate::host::Host;
+use crate::host::{Host, remedy};
 use crate::plan;
 use crate::sandbox;
 use crate::spec::{Layers, Policy, Spec, profile};
@@ -22,6 +22,13 @@ pub(super) fn command() -> Command {
                 .long("plan")
                 .action(ArgAction::SetTrue)
                 .help("Print the plan as JSON and run nothing"),
+        )
+        .arg(
+            Arg::new("explain")
+                .long("explain")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("plan")
+                .help("Draw the sandbox that would be made, and run nothing"),
         )
         .arg(
             Arg::new("policy")
@@ -91,8 +98,20 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         print::answer(&json);
         return Ok(0);
     }
+    if matches.get_flag("explain") {
+        print::answer(plan::explain(&plan).trim_end());
+        return Ok(0);
+    }
     for warning in &plan.warnings {
         print::warning(warning);
     }
-    Ok(sandbox::launch(&plan)?.exit_status())
+    Ok(sandbox::launch(&plan).map_err(with_remedy)?.exit_status())
+}
+
+/// A launch that fails for what the machine lacks says the same as `bryo doctor`.
+fn with_remedy(error: Error) -> Error {
+    match remedy::for_error(&error) {
+        Some(remedy) => error.hint(format!("{}: {}", remedy.said, remedy.fix)),
+        None => error,
+    }
 }

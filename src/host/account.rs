@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::base::{HostPath, Text};
 use crate::sys::{file, process};
 
-use super::programs;
+use super::{answer, programs};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Account {
@@ -97,13 +97,7 @@ fn number_of(field: &[u8]) -> Option<u32> {
 /// What `getent DATABASE ID` answers, where there is a getent.
 fn asked(database: &str, id: u32) -> Option<Vec<u8>> {
     let getent = programs::find_program("getent")?;
-    let output = std::process::Command::new(getent.path.as_path())
-        .args([database, &id.to_string()])
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .output()
-        .ok()?;
-    output.status.success().then_some(output.stdout)
+    answer::of_program(&getent, &[database, &id.to_string()])
 }
 
 #[cfg(test)]

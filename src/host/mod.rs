@@ -2,13 +2,16 @@
 //! tell. Reading is all this room does; what follows from it is decided in `plan`.
 
 mod account;
+mod answer;
 mod contents;
+pub mod findings;
 mod kernel;
 mod mounts;
 mod needs;
 mod overlay;
 mod paths;
 mod programs;
+pub mod remedy;
 mod resolver;
 mod subids;
 
@@ -26,7 +29,6 @@ pub use subids::{SubIds, parse_subid_file};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{HostPath, Text};
-use crate::sys::process;
 
 /// The facts about this machine and its user that decide what a run will be.
 #[derive(Clone, PartialEq, Debug)]
@@ -96,7 +98,7 @@ impl Host {
 
     #[must_use]
     pub fn is_real_root(&self) -> bool {
-        self.account.uid == 0 && process::effective_uid() == 0
+        self.account.uid == 0 && self.kernel.effective_uid == 0
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::base::idrange::IdRange;
 use crate::sys::file;
 
-use super::{Account, Programs};
+use super::{Account, Programs, answer};
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SubIds {
@@ -57,14 +57,8 @@ fn range_of(first: &str, count: &str) -> Option<IdRange> {
 /// Lines of `0: ada 100000 65536`.
 fn asked(programs: &Programs, flag: &[&str], name: &str) -> Vec<IdRange> {
     let Some(getsubids) = &programs.getsubids else { return Vec::new() };
-    let output = std::process::Command::new(getsubids.path.as_path())
-        .args(flag)
-        .arg(name)
-        .stdin(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .output();
-    let Ok(output) = output else { return Vec::new() };
-    parse_getsubids(&output.stdout)
+    let arguments = [flag, &[name]].concat();
+    parse_getsubids(&answer::of_program(getsubids, &arguments).unwrap_or_default())
 }
 
 fn parse_getsubids(output: &[u8]) -> Vec<IdRange> {

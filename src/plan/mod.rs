@@ -2,12 +2,13 @@
 //! [`resolve`], the pure function that decides all of it.
 
 mod capabilities;
-pub mod explain;
+mod explain;
 mod needs;
 mod resolve;
 mod view;
 
 pub use capabilities::PACKAGE_MANAGER_CAPABILITIES;
+pub use explain::explain;
 pub use needs::needs;
 pub use resolve::resolve;
 pub use view::{Layer, OverlayDriverPlan, OverlayPlan, Root, ScratchPlan, Step, Upper, View};

@@ -13,6 +13,8 @@ pub struct Errno(pub i32);
 impl Errno {
     pub const EPERM: Self = Self(libc::EPERM);
     pub const ENOENT: Self = Self(libc::ENOENT);
+    pub const ENODEV: Self = Self(libc::ENODEV);
+    pub const EUSERS: Self = Self(libc::EUSERS);
     pub const ENXIO: Self = Self(libc::ENXIO);
     pub const EIO: Self = Self(libc::EIO);
     pub const ENOEXEC: Self = Self(libc::ENOEXEC);

@@ -1,6 +1,6 @@
 //! Files and directories by descriptor: `openat2`, `mkdirat`, `fstat` and the small reads.
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -214,6 +214,18 @@ pub fn write_path_once(path: &Path, content: &[u8]) -> Result<()> {
 pub fn open_path_for_reading(path: &Path) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY;
     fs::openat(CWD, path, flags, Mode::empty()).named(|| format!("open({path:?})"))
+}
+
+/// Opens a device of the host for reading and writing, without waiting for it.
+pub fn open_device(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    fs::openat(CWD, path, flags, Mode::empty()).named(|| format!("open({path:?})"))
+}
+
+/// Whether a file carries an extended attribute, such as `security.capability`.
+#[must_use]
+pub fn has_extended_attribute(path: &Path, name: &CStr) -> bool {
+    fs::getxattr(path, name, &mut [0u8; 256]).is_ok()
 }
 
 /// Reads a host file whole, at most `limit` bytes.

@@ -11,6 +11,7 @@ mod call;
 pub mod capability;
 pub mod clone;
 pub mod file;
+pub mod landlock;
 pub mod mount;
 pub mod namespace;
 pub mod poll;

@@ -8,6 +8,7 @@
 //! Home        a private HOME and XDG directories, shared by the runs of one test
 //! Scratch     a temporary directory, removed whatever is in it
 //! Leftovers   what a run has left behind: processes, mounts, files
+//! host        machines made of facts, for plans without a machine
 //! skip!       a test that this machine cannot run, with its reason
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
@@ -21,6 +22,7 @@ mod skip;
 
 mod bryo;
 mod home;
+pub(crate) mod host;
 mod leftovers;
 pub(crate) mod place;
 mod running;

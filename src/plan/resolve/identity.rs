@@ -2,7 +2,7 @@
 
 use crate::base::idrange::IdMap;
 use crate::base::{BoxPath, Error, Result};
-use crate::host::{Host, SubIds, account_in};
+use crate::host::{Host, SubIds, account_in, remedy};
 use crate::plan::needs::may_use_many_ids;
 use crate::plan::{Groups, Identity, MapWriter, PACKAGE_MANAGER_CAPABILITIES, Rung};
 use crate::spec::{IdsMode, Spec};
@@ -107,22 +107,23 @@ fn single(host: &Host, payload: Payload) -> Maps {
 
 fn subordinate(host: &Host, payload: Payload) -> Result<Maps> {
     let SubIds { uids, gids } = host.subids.as_ref().map_err(|why| {
-        let name = &host.account.name;
         cannot_map(why).hint(format!(
-            "an administrator can add one with `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {name}`; without it, `--ids single` runs with your own id alone"
+            "{}; without it, `--ids single` runs with your own id alone",
+            remedy::add_subordinate_ids(&host.account.name)
         ))
     })?;
     let (Some(newuidmap), Some(newgidmap)) = (&host.programs.newuidmap, &host.programs.newgidmap)
     else {
-        return Err(cannot_map("newuidmap and newgidmap are not installed").hint(
-            "an administrator can install them with `apt install uidmap` (`dnf install shadow-utils`); without them, `--ids single` runs with your own id alone",
-        ));
+        return Err(cannot_map("newuidmap and newgidmap are not installed").hint(format!(
+            "{}; without it, `--ids single` runs with your own id alone",
+            remedy::install("uidmap", "shadow-utils")
+        )));
     };
     if host.kernel.no_new_privs {
         return Err(cannot_map(
             "no_new_privs is set on this process, so newuidmap gains no privilege",
         )
-        .hint("start bryo outside of the sandbox or service that set it, or use `--ids single`"));
+        .hint(format!("{}, or use `--ids single`", remedy::LEAVE_NO_NEW_PRIVS)));
     }
     let (inside_uid, inside_gid) = own_ids_inside(host, payload);
     Ok(Maps {

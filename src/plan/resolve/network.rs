@@ -1,7 +1,7 @@
 //! What the payload can reach.
 
 use crate::base::{Error, Result};
-use crate::host::Host;
+use crate::host::{Host, remedy};
 use crate::plan::{Link, Network, NetworkDriver, Rung};
 use crate::spec::{NetworkMode, Sourced, Spec};
 
@@ -61,7 +61,7 @@ fn no_driver(net: &Sourced<NetworkMode>, order: &[NetworkDriver]) -> Error {
     let package = if order == [NetworkDriver::Pasta] { "passt" } else { "slirp4netns" };
     Error::new(format!("{} is not installed", names.join(" or ")))
         .within(format!("cannot use `{}`", net.origin))
-        .hint(format!("an administrator can install it with `apt install {package}`"))
+        .hint(remedy::install(package, package))
 }
 
 fn check_contradictions(spec: &Spec, link: &Link) -> Result<()> {

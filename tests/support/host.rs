@@ -1,0 +1,126 @@
+//! Machines made of facts: what `resolve` is asked about, without a machine.
+
+use bryo::base::idrange::IdRange;
+use bryo::base::{HostPath, Text};
+use bryo::host::{
+    Account, Contents, Host, Kernel, MountPoint, OverlayAbility, PathFact, PathFacts, Program,
+    Programs, ResolverConfig, SubIds,
+};
+
+/// Ada's machine: a Debian with everything, and she in her project below her home.
+pub(crate) fn everything() -> Host {
+    Host {
+        account: Account {
+            uid: 1000,
+            gid: 1000,
+            groups: vec![1000, 27],
+            name: "ada".to_owned(),
+            group_name: "ada".to_owned(),
+            home: HostPath::absolute("/home/ada"),
+            shell: Text::from("/bin/bash"),
+        },
+        cwd: Some(HostPath::absolute("/home/ada/project")),
+        environment: environment(),
+        kernel: Kernel {
+            memory: 8 << 30,
+            no_new_privs: false,
+            tmpfs_has_user_xattrs: true,
+            effective_uid: 1000,
+        },
+        paths: paths(),
+        programs: Programs {
+            newuidmap: program("newuidmap"),
+            newgidmap: program("newgidmap"),
+            getsubids: program("getsubids"),
+            fuse_overlayfs: program("fuse-overlayfs"),
+            slirp4netns: program("slirp4netns"),
+            pasta: program("pasta"),
+        },
+        subids: Ok(SubIds {
+            uids: vec![IdRange { first: 100_000, count: 65_536 }],
+            gids: vec![IdRange { first: 200_000, count: 65_536 }],
+        }),
+        overlay: OverlayAbility { kernel: None, fuse_device: None },
+        mounts: vec![mount("/"), mount("/srv/data/disk")],
+        resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
+        contents: contents(),
+        rootfs_passwd: Some(b"root:x:0:0:root:/root:/bin/sh\n".to_vec()),
+    }
+}
+
+/// The same machine, something of it changed.
+pub(crate) fn everything_but(change: impl FnOnce(&mut Host)) -> Host {
+    let mut host = everything();
+    change(&mut host);
+    host
+}
+
+fn program(name: &str) -> Option<Program> {
+    Some(Program { path: HostPath::absolute(format!("/usr/bin/{name}")) })
+}
+
+fn mount(path: &str) -> MountPoint {
+    MountPoint { path: HostPath::absolute(path), filesystem: "ext4".to_owned() }
+}
+
+fn environment() -> Vec<(Text, Text)> {
+    [
+        ("HOME", "/home/ada"),
+        ("LC_ALL", "C.UTF-8"),
+        ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        ("SECRET_TOKEN", "hunter2"),
+        ("SHELL", "/bin/bash"),
+        ("SSH_AUTH_SOCK", "/run/user/1000/agent"),
+        ("TERM", "xterm-256color"),
+    ]
+    .map(|(name, value)| (Text::from(name), Text::from(value)))
+    .to_vec()
+}
+
+fn contents() -> Contents {
+    let mut contents = Contents::new();
+    let mut put = |path, content| contents.insert(HostPath::absolute(path), content);
+    put("/home/ada/project/variables", Ok(b"# for the build\nCC=clang\nTERM\n".to_vec()));
+    put("/srv/motd", Ok(b"hello\n".to_vec()));
+    put("/srv/secret", Err("permission denied".to_owned()));
+    contents
+}
+
+fn paths() -> PathFacts {
+    let mut paths = PathFacts::default();
+    let directories = [
+        "/usr",
+        "/opt",
+        "/etc/ssl",
+        "/home/ada/.cargo/bin",
+        "/home/ada/.cargo/registry",
+        "/home/ada/kept",
+        "/home/ada/project",
+        "/home/ada/project/.git",
+        "/home/ada/project/.git/hooks",
+        "/srv/data",
+        "/srv/rootfs",
+        "/srv/sandbox-home",
+    ];
+    for path in directories {
+        let real = HostPath::absolute(path);
+        paths.insert(real.clone(), PathFact::Directory { real });
+    }
+    for path in ["/etc/ld.so.cache", "/home/ada/project/.git/config", "/srv/motd"] {
+        let real = HostPath::absolute(path);
+        paths.insert(real.clone(), PathFact::File { real });
+    }
+    for name in ["bin", "sbin", "lib", "lib64"] {
+        let path = HostPath::absolute(format!("/{name}"));
+        let real = HostPath::absolute(format!("/usr/{name}"));
+        paths.insert(path.clone(), PathFact::Directory { real });
+        paths.insert_link(path, Text::from(format!("usr/{name}")));
+    }
+    let kvm = HostPath::absolute("/dev/kvm");
+    paths.insert(kvm.clone(), PathFact::Special { real: kvm });
+    let dangling = HostPath::absolute("/srv/dangling");
+    paths.insert(dangling.clone(), PathFact::DanglingLink(Text::from("nowhere")));
+    paths.insert_link(dangling, Text::from("nowhere"));
+    paths.insert(HostPath::absolute("/srv/locked"), PathFact::Forbidden);
+    paths
+}
