@@ -46,6 +46,8 @@ pub struct Host {
     pub mounts: Vec<MountPoint>,
     pub resolver: ResolverConfig,
     pub contents: Contents,
+    /// Why a fresh /proc cannot be mounted. Tried only when asked for.
+    pub no_fresh_proc: Option<String>,
     /// The passwd file of the rootfs that was named.
     pub rootfs_passwd: Option<Vec<u8>>,
 }
@@ -77,6 +79,11 @@ impl Host {
             } else {
                 ResolverConfig::default()
             },
+            no_fresh_proc: needs
+                .fresh_proc
+                .then(findings::why_no_fresh_proc)
+                .flatten()
+                .map(|remedy| remedy.said),
             contents: contents::read(&needs.contents, &account.home, cwd.as_ref()),
             rootfs_passwd: needs.rootfs.as_ref().and_then(|typed| {
                 let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));

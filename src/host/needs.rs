@@ -8,6 +8,8 @@ pub struct Needs {
     pub overlay: bool,
     pub user_network: bool,
     pub resolver: bool,
+    /// Whether a fresh /proc can be mounted: only where a run without one would be taken.
+    pub fresh_proc: bool,
     /// Paths of the host as they were typed.
     pub paths: Vec<Text>,
     /// Files whose content goes into the plan, as they were typed.

@@ -11,8 +11,12 @@ use super::resolve::defaults;
 /// What must be read before this spec can be resolved.
 #[must_use]
 pub fn needs(spec: &Spec) -> Needs {
-    let mut needs =
-        Needs { subids: may_use_many_ids(spec), overlay: makes_overlays(spec), ..Needs::default() };
+    let mut needs = Needs {
+        subids: may_use_many_ids(spec),
+        overlay: makes_overlays(spec),
+        fresh_proc: spec.best_effort.as_ref().is_some_and(|wish| wish.value),
+        ..Needs::default()
+    };
     if let Some(net) = &spec.net {
         needs.resolver = net.value != NetworkMode::None;
         needs.user_network = !matches!(net.value, NetworkMode::None | NetworkMode::Host);

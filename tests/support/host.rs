@@ -44,6 +44,7 @@ pub(crate) fn everything() -> Host {
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
         contents: contents(),
+        no_fresh_proc: None,
         rootfs_passwd: Some(b"root:x:0:0:root:/root:/bin/sh\n".to_vec()),
     }
 }

@@ -16,6 +16,7 @@ mod subids;
 mod user_namespaces;
 
 pub use ability::Ability;
+pub use proc::why_not as why_no_fresh_proc;
 
 use std::path::Path;
 

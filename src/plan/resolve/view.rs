@@ -1,5 +1,6 @@
 //! The view: defaults first, then the wishes in their order.
 
+use crate::base::size::Size;
 use crate::base::{BoxPath, Error, HostPath, Result, Text};
 use crate::host::{Host, PathFact};
 use crate::plan::Identity;
@@ -54,14 +55,14 @@ pub(super) fn decide(
     };
     let (root, workdir) = match &spec.rootfs {
         Some(rootfs) => {
-            let root = view.add_rootfs(rootfs, etc)?;
+            let root = view.add_rootfs(rootfs, etc, remarks)?;
             view.add_home_directory()?;
             (root, view.workdir_inside()?.unwrap_or_else(BoxPath::root))
         }
         None => {
             view.add_system();
             view.steps.extend(etc);
-            view.add_own_filesystems();
+            view.add_own_filesystems(remarks);
             view.add_home()?;
             (Root::Assembled, view.add_working_directory()?)
         }
@@ -102,9 +103,18 @@ impl Builder<'_> {
         self.add_default(path, layer);
     }
 
-    fn add_own_filesystems(&mut self) {
+    fn add_own_filesystems(&mut self, remarks: &mut Remarks) {
         let size = defaults::tmpfs_size(self.host.kernel.memory);
-        self.add_default("/proc", Layer::Proc);
+        match &self.host.no_fresh_proc {
+            None => self.add_default("/proc", Layer::Proc),
+            Some(why) => {
+                remarks.warnings.push(format!(
+                    "the sandbox has no /proc, and programs that read it will fail: {why}"
+                ));
+                // The host's would lead out: /proc/PID/root of the user's own processes.
+                self.add_default("/proc", Layer::Tmpfs { size: Size(4096), mode: 0o555 });
+            }
+        }
         self.add_default("/dev", Layer::Dev { shm: size });
         self.add_default("/tmp", Layer::Tmpfs { size, mode: 0o1777 });
     }
@@ -207,7 +217,12 @@ impl Builder<'_> {
         }
     }
 
-    fn add_rootfs(&mut self, rootfs: &Sourced<RootfsWish>, etc: Vec<Step>) -> Result<Root> {
+    fn add_rootfs(
+        &mut self,
+        rootfs: &Sourced<RootfsWish>,
+        etc: Vec<Step>,
+        remarks: &mut Remarks,
+    ) -> Result<Root> {
         let path = self.host_path(&rootfs.value.directory);
         let directory = match self.host.paths.of(&path) {
             PathFact::Directory { real } => real.clone(),
@@ -226,7 +241,7 @@ impl Builder<'_> {
             RootfsMode::ReadOnly => Root::Tree { directory, access: Access::ReadOnly },
             RootfsMode::ReadWrite => Root::Tree { directory, access: Access::ReadWrite },
         };
-        self.add_own_filesystems();
+        self.add_own_filesystems(remarks);
         let size = defaults::tmpfs_size(self.host.kernel.memory);
         self.add_default("/run", Layer::Tmpfs { size, mode: 0o755 });
         self.steps.extend(etc);
