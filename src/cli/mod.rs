@@ -1,8 +1,10 @@
 //! The command line: one file a verb. A verb turns its flags into a Spec and its answer into text;
 //! only `print` speaks.
 
+mod completions;
 mod doctor;
 mod flags;
+mod help;
 pub mod policy;
 mod print;
 mod run;
@@ -25,6 +27,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Some(("run", matches)) => run::run(matches),
         Some(("policy", matches)) => policy(matches),
         Some(("doctor", matches)) => doctor::doctor(matches),
+        Some(("completions", matches)) => completions::run(matches, command()),
         Some(("version", _)) => {
             print::answer(&format!("bryo {}", env!("CARGO_PKG_VERSION")));
             Ok(0)
@@ -41,9 +44,14 @@ fn command() -> clap::Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(run::command())
+        .term_width(help::columns())
+        .after_help(
+            "`bryo run -- bash` is a shell in a sandbox; `bryo run -h` lists what can be asked of it",
+        )
+        .subcommand(help::explained(run::command()))
         .subcommand(policy_command())
         .subcommand(doctor::command())
+        .subcommand(completions::command())
         .subcommand(clap::Command::new("version").about("Print the version"))
 }
 
@@ -53,11 +61,30 @@ fn policy_command() -> clap::Command {
     let json = clap::Arg::new("json").long("json").action(clap::ArgAction::SetTrue);
     clap::Command::new("policy")
         .about("See policies, and allow the one of a project")
+        .after_help(
+            "bryo-policy(5) tells what a policy may say, and why a project's must be allowed",
+        )
         .subcommand_required(true)
-        .subcommand(clap::Command::new("allow").arg(file("FILE")))
-        .subcommand(clap::Command::new("forget").arg(file("FILE")))
-        .subcommand(clap::Command::new("list").arg(json))
-        .subcommand(clap::Command::new("show").arg(file("NAME|FILE")))
+        .subcommand(
+            clap::Command::new("allow")
+                .about("Use the bryo.toml of this directory until it changes")
+                .arg(file("FILE").help("That of another directory")),
+        )
+        .subcommand(
+            clap::Command::new("forget")
+                .about("Use it no longer")
+                .arg(file("FILE").help("That of another directory, which may be gone")),
+        )
+        .subcommand(
+            clap::Command::new("list")
+                .about("Name the profiles, your policies, and what you allowed")
+                .arg(json.help("As JSON")),
+        )
+        .subcommand(
+            clap::Command::new("show")
+                .about("Print a profile, a policy, or the bryo.toml of this directory")
+                .arg(file("NAME|FILE").help("A profile, a policy of yours, or a file")),
+        )
 }
 
 fn policy(matches: &clap::ArgMatches) -> crate::base::Result<u8> {

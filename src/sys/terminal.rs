@@ -12,6 +12,12 @@ pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
     termios::isatty(fd)
 }
 
+/// How wide it is, if it is a terminal and knows.
+#[must_use]
+pub fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
+    termios::tcgetwinsize(terminal).ok().map(|size| usize::from(size.ws_col)).filter(|n| *n > 0)
+}
+
 /// The two ends of a new pseudo-terminal.
 #[derive(Debug)]
 pub struct Pty {
