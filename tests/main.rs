@@ -11,6 +11,7 @@ mod support;
 
 mod doctor;
 mod explain;
+mod documents;
 mod harness;
 mod house;
 mod plans;
