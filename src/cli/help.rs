@@ -30,7 +30,7 @@ Examples:
   bryo run --profile build -- make        with network and the usual caches
   bryo run --root --rootfs ./debian -- apt-get install -y jq
   bryo run --overlay . -- ./migrate       real files, changes thrown away
-  bryo run --net -p 8080:8000 -- python3 -m http.server
+  bryo run -p 8080:8000 -- python3 -m http.server
   bryo run --explain -- make              draw the sandbox, run nothing
 
 Exit status: the command's own; 128+n killed by signal n; 124 out of time;

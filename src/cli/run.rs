@@ -35,13 +35,13 @@ pub(super) fn command() -> Command {
                 .long("policy")
                 .value_name("FILE|NAME")
                 .value_parser(clap::value_parser!(OsString))
-                .help("Ask what this policy says"),
+                .help("Use this policy, under what the flags say"),
         )
         .arg(
             Arg::new("profile")
                 .long("profile")
                 .value_name("NAME")
-                .help("Start from a policy shipped with bryo"),
+                .help("Start from default, strict, build or shell"),
         )
         .arg(
             Arg::new("command")
