@@ -62,7 +62,7 @@ pub static WORDS: &[Word] = &[
         short: None,
         takes: Maybe { value: "SHIFT", given: "0" },
         group: Identity,
-        help: "Shift uptime and the monotonic clock, in a time namespace: --time=-3d",
+        help: "Shift uptime and the monotonic clock, in a time namespace: --time=+3d",
         in_project_policy: Allowed,
         set: |spec, value, origin| put(&mut spec.time, parsed(value)?, origin),
     },
