@@ -10,8 +10,8 @@
 mod support;
 
 mod doctor;
-mod explain;
 mod documents;
+mod explain;
 mod harness;
 mod house;
 mod plans;

@@ -1,6 +1,7 @@
 //! How `bryo run` explains itself: one section a group of flags, each fitting a screen of 24 lines
 //! by 80 columns. The words come from the arguments themselves, so none can be forgotten here.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::fd::AsFd;
 
@@ -13,8 +14,6 @@ const COLUMN: usize = 30;
 
 /// The heading of flags that are no words of a policy.
 const OPTIONS: &str = "Options";
-
-const ABOUT: &str = "Run a command in a sandbox of its own";
 
 const LONG_ABOUT: &str = "Run COMMAND in a sandbox of its own, as an ordinary user.\n\n\
     With no flag at all, COMMAND sees the system's programs, read-only; a home and a /tmp that are \
@@ -38,6 +37,14 @@ Exit status: the command's own; 128+n killed by signal n; 124 out of time;
 
 bryo(1) and bryo-policy(5) tell all; `bryo doctor`, what works on this machine.";
 
+pub(super) const USAGE: &str = "bryo run [FLAGS] [--] COMMAND [ARGS]…";
+
+/// Whether the words may ask for help. Laying it out costs a start half as much as reading the
+/// command line does, so that is left out otherwise.
+pub(super) fn is_asked(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|word| word == "-h" || word == "--help")
+}
+
 /// Gives the command its help, laid out for this terminal.
 pub(super) fn explained(command: Command) -> Command {
     let template = format!(
@@ -45,11 +52,9 @@ pub(super) fn explained(command: Command) -> Command {
         sections(&command, columns())
     );
     command
-        .about(ABOUT)
         .long_about(LONG_ABOUT)
         .after_help(AFTER)
         .after_long_help(AFTER_LONG)
-        .override_usage("bryo run [FLAGS] [--] COMMAND [ARGS]…")
         .help_template(template)
 }
 

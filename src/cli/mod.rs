@@ -15,7 +15,11 @@ use std::ffi::OsString;
 /// Carries out a command line; the exit status.
 #[must_use]
 pub fn main(arguments: Vec<OsString>) -> u8 {
-    let matches = match command().try_get_matches_from(arguments) {
+    let command_line = match help::is_asked(&arguments) {
+        true => command().mut_subcommand("run", help::explained),
+        false => command(),
+    };
+    let matches = match command_line.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return print::error(&usage::error(&error)),
         Err(help) => {
@@ -48,7 +52,7 @@ fn command() -> clap::Command {
         .after_help(
             "`bryo run -- bash` is a shell in a sandbox; `bryo run -h` lists what can be asked of it",
         )
-        .subcommand(help::explained(run::command()))
+        .subcommand(run::command())
         .subcommand(policy_command())
         .subcommand(doctor::command())
         .subcommand(completions::command())

@@ -12,11 +12,12 @@ use crate::spec::{Layers, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
 
 use super::policy::Place;
-use super::{flags, print};
+use super::{flags, help, print};
 
 pub(super) fn command() -> Command {
     let command = Command::new("run")
         .about("Run a command in a sandbox of its own")
+        .override_usage(help::USAGE)
         .arg(
             Arg::new("plan")
                 .long("plan")
