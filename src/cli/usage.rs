@@ -31,7 +31,12 @@ pub(super) fn error(found: &clap::Error) -> Error {
             (format!("`{value}` is no value for `{argument}`"), text(ContextKind::SuggestedValue))
         }
         ErrorKind::NoEquals => (format!("`{argument}` takes its value behind `=`"), None),
-        ErrorKind::ArgumentConflict => (format!("`{argument}` was given twice"), None),
+        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg).map(|arg| word(&arg)) {
+            Some(other) if other != argument => {
+                (format!("`{argument}` and `{other}` do not go together"), None)
+            }
+            _ => (format!("`{argument}` was given twice"), None),
+        },
         ErrorKind::MissingRequiredArgument => (format!("`{argument}` is missing"), None),
         _ => (first_line(found), None),
     };
