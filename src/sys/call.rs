@@ -37,6 +37,8 @@ impl Errno {
     pub const EADDRINUSE: Self = Self(libc::EADDRINUSE);
     pub const EADDRNOTAVAIL: Self = Self(libc::EADDRNOTAVAIL);
     pub const EOPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
+    pub const ECONNRESET: Self = Self(libc::ECONNRESET);
+    pub const ENAMETOOLONG: Self = Self(libc::ENAMETOOLONG);
     pub const ECHILD: Self = Self(libc::ECHILD);
 
     #[must_use]

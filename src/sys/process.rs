@@ -165,6 +165,14 @@ pub fn own_process_group() -> i32 {
     rustix::process::getpgrp().as_raw_nonzero().get()
 }
 
+/// Standard input, output and error.
+#[must_use]
+pub fn standard_streams() -> [BorrowedFd<'static>; 3] {
+    // SAFETY: std opens /dev/null for those that are closed when the program begins; nothing in
+    // this house closes one before the process is about to end, only puts another in its place.
+    unsafe { [BorrowedFd::borrow_raw(0), BorrowedFd::borrow_raw(1), BorrowedFd::borrow_raw(2)] }
+}
+
 /// Marks every descriptor from `first` on to be closed at exec (`close_range(2)`, Linux 5.11).
 pub fn close_on_exec_from(first: RawFd) -> Result<()> {
     close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC as i32)
@@ -173,6 +181,25 @@ pub fn close_on_exec_from(first: RawFd) -> Result<()> {
 /// Closes every descriptor from `first` to `last`.
 pub fn close_descriptors(first: RawFd, last: RawFd) -> Result<()> {
     close_range(first, last, 0)
+}
+
+/// Closes every descriptor but these.
+pub fn close_all_but(kept: &[BorrowedFd<'_>]) -> Result<()> {
+    let mut kept: Vec<RawFd> = kept.iter().map(AsRawFd::as_raw_fd).collect();
+    kept.sort_unstable();
+    let mut next = 0;
+    for fd in kept {
+        close_range(next, fd - 1, 0)?;
+        next = fd + 1;
+    }
+    close_range(next, RawFd::MAX, 0)
+}
+
+/// Closes descriptors that were inherited under known numbers, and that nothing here owns.
+pub fn close_numbers(numbers: &[RawFd]) {
+    for number in numbers {
+        let _ = close_range(*number, *number, 0);
+    }
 }
 
 fn close_range(first: RawFd, last: RawFd, flags: i32) -> Result<()> {
@@ -200,11 +227,13 @@ pub fn duplicate_to(from: BorrowedFd<'_>, to: RawFd) -> Result<()> {
     checked(answer.into(), || format!("dup2({}, {to})", from.as_raw_fd())).map(drop)
 }
 
-/// Takes over a descriptor that was inherited under a known number, such as `--status-fd 3`.
-pub fn adopt_descriptor(fd: RawFd) -> Option<OwnedFd> {
-    // SAFETY: the number is open (asked just before), and by contract of the caller nothing else
-    // in this process owns it: it was handed to bryo on its command line.
-    super::file::is_open(fd).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+/// A descriptor of our own, closed at exec, of what was inherited under a known number.
+pub fn duplicate_number(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC on a number: an error if it is not open.
+    let answer = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3) };
+    let copy = checked(answer.into(), || format!("dup({fd})"))?;
+    // SAFETY: the kernel has just made this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy as i32) })
 }
 
 /// A second descriptor of the same open file, closed at exec.

@@ -110,7 +110,34 @@ pub fn ignore(signal: i32) -> Result<()> {
     Ok(())
 }
 
-/// Sends the own process a signal and lets it act: `SIGSTOP` returns when the process goes on.
-pub fn raise(signal: i32) -> Result<()> {
-    super::process::kill(super::process::own_pid(), signal)
+/// Whose processes a stop is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stopping {
+    ThisProcess,
+    /// The whole process group, as the terminal does it at `^Z`.
+    ItsGroup,
+}
+
+/// Stops this process by a signal that it blocks, and returns when it goes on; whether it was
+/// stopped at all: SIGTSTP, SIGTTIN and SIGTTOU do not stop a process group that nobody would
+/// continue (an orphaned one, setpgid(2)).
+pub fn stop(signal: i32, whom: Stopping) -> Result<bool> {
+    let target = match whom {
+        Stopping::ThisProcess => super::process::own_pid(),
+        Stopping::ItsGroup => 0,
+    };
+    super::process::kill(target, signal)?;
+    let set = set_of(&[signal]);
+    set_mask(libc::SIG_UNBLOCK, &set)?;
+    set_mask(libc::SIG_BLOCK, &set)?;
+    is_pending(SIGCONT)
+}
+
+fn is_pending(signal: i32) -> Result<bool> {
+    let mut set = set_of(&[]);
+    // SAFETY: sigpending fills one live set, and sigismember reads it.
+    unsafe {
+        checked(libc::sigpending(&raw mut set).into(), || "sigpending".to_owned())?;
+        Ok(libc::sigismember(&raw const set, signal) == 1)
+    }
 }

@@ -2,10 +2,12 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
-use rustix::termios::{self, OptionalActions, Termios, Winsize};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::termios::{self, LocalModes, OptionalActions, OutputModes, Termios, Winsize};
 
 use super::call::{Named, Result, checked};
+
+const OPEN_FLAGS: OFlags = OFlags::RDWR.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 #[must_use]
 pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
@@ -18,7 +20,22 @@ pub fn columns(terminal: BorrowedFd<'_>) -> Option<usize> {
     termios::tcgetwinsize(terminal).ok().map(|size| usize::from(size.ws_col)).filter(|n| *n > 0)
 }
 
-/// The two ends of a new pseudo-terminal.
+/// An opening of the same terminal of our own, which can be made non-blocking without changing
+/// the one that other programs share. `None` when this user may not open it.
+#[must_use]
+pub fn open_anew(terminal: BorrowedFd<'_>) -> Option<OwnedFd> {
+    let flags = OPEN_FLAGS | OFlags::NONBLOCK;
+    // The controlling terminal may be opened by its processes, whoever owns the node (after su(1)).
+    if foreground_group(terminal).is_ok()
+        && let Ok(opened) = rustix::fs::openat(CWD, c"/dev/tty", flags, Mode::empty())
+    {
+        return Some(opened);
+    }
+    let path = format!("/proc/self/fd/{}", terminal.as_raw_fd());
+    rustix::fs::openat(CWD, path, flags, Mode::empty()).ok()
+}
+
+/// The two ends of a new pseudo-terminal; the master does not block.
 #[derive(Debug)]
 pub struct Pty {
     pub master: OwnedFd,
@@ -28,7 +45,7 @@ pub struct Pty {
 /// Opens a pair from a devpts mount, which may be attached nowhere: the slave is asked of the
 /// master itself (TIOCGPTPEER, Linux 4.13), so no path can lead to another devpts.
 pub fn open_pty(devpts: BorrowedFd<'_>) -> Result<Pty> {
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = OPEN_FLAGS | OFlags::NONBLOCK;
     let master = rustix::fs::openat(devpts, c"ptmx", flags, Mode::empty())
         .named(|| "openat(\"ptmx\")".to_owned())?;
     rustix::pty::unlockpt(&master).named(|| "unlockpt".to_owned())?;
@@ -44,6 +61,12 @@ pub fn open_pty(devpts: BorrowedFd<'_>) -> Result<Pty> {
 /// Makes the terminal the controlling one of this session, whose leader calls this.
 pub fn set_controlling(terminal: BorrowedFd<'_>) -> Result<()> {
     rustix::process::ioctl_tiocsctty(terminal).named(|| "ioctl(TIOCSCTTY)".to_owned())
+}
+
+/// Makes a user of this user namespace the owner of the terminal's node.
+pub fn give_to(terminal: BorrowedFd<'_>, uid: u32) -> Result<()> {
+    rustix::fs::fchown(terminal, Some(rustix::fs::Uid::from_raw(uid)), None)
+        .named(|| format!("fchown({uid})"))
 }
 
 /// The settings of a terminal, kept to be put back.
@@ -66,6 +89,22 @@ impl Settings {
         let mut raw = self.0.clone();
         raw.make_raw();
         Self(raw)
+    }
+
+    /// Raw, but its keys for signals (`^C`, `^\\`, `^Z`) still send them.
+    #[must_use]
+    pub fn raw_with_signal_keys(&self) -> Self {
+        let Self(mut raw) = self.raw();
+        raw.local_modes.insert(LocalModes::ISIG);
+        Self(raw)
+    }
+
+    /// The same, writing every byte as it is: no carriage return before a line feed.
+    #[must_use]
+    pub fn with_plain_output(&self) -> Self {
+        let mut plain = self.0.clone();
+        plain.output_modes.remove(OutputModes::OPOST);
+        Self(plain)
     }
 }
 
