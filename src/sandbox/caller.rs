@@ -3,6 +3,7 @@
 //! shell; init waits for my orders, and dies with me.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::base::{Context, Error, Result};
@@ -10,14 +11,17 @@ use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
-use crate::sys::signal::{self, SignalQueue};
+use crate::sys::signal::{self, SignalQueue, Stopping};
+use crate::sys::{Errno, file};
 
 use super::helper::Helper;
+use super::status::Status;
+use super::terminal::{Outside, Place, Ready, Streams};
 use super::wire::{Order, Received, Report, Wire};
-use super::{Outcome, identity, init, wire};
+use super::{Outcome, identity, init, missing, wire};
 
 /// The signals that a user or a supervisor sends a program, and the one that says a child changed.
-const SIGNALS: [i32; 11] = [
+const SIGNALS: [i32; 13] = [
     signal::SIGHUP,
     signal::SIGINT,
     signal::SIGQUIT,
@@ -27,22 +31,39 @@ const SIGNALS: [i32; 11] = [
     signal::SIGALRM,
     signal::SIGTSTP,
     signal::SIGCONT,
+    signal::SIGTTIN,
+    signal::SIGTTOU,
     signal::SIGWINCH,
     signal::SIGCHLD,
 ];
 
-pub(super) fn launch(plan: &Plan) -> Result<Outcome> {
+/// How often a run in the background looks whether it has come to the foreground.
+const FOREGROUND_CHECK: Duration = Duration::from_millis(300);
+
+pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
+    // Whoever started bryo may ignore it; then no end of a child could be waited for (wait(2)).
+    signal::set_default(signal::SIGCHLD)?;
     let signals = SignalQueue::open(&SIGNALS)?;
+    let streams = Streams::of_the_caller();
     let (wire, inner_wire) = wire::pair()?;
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop(wire);
-            init::run(plan, inner_wire, signals)
+            init::run(plan, inner_wire, signals, streams)
         }
         Fork::Parent(init) => {
             drop(inner_wire);
-            let mut sandbox = Sandbox { plan, init, wire, signals, helpers: Vec::new() };
-            let outcome = sandbox.supervise();
+            let mut sandbox = Sandbox {
+                plan,
+                status,
+                init,
+                wire,
+                signals,
+                helpers: Vec::new(),
+                terminal: None,
+                stop_was_asked_for: false,
+            };
+            let outcome = sandbox.prepare_streams(streams).and_then(|()| sandbox.supervise());
             sandbox.end();
             outcome
         }
@@ -84,10 +105,14 @@ pub(super) fn network_namespace(plan: &Plan) -> NetworkNamespace {
 /// A sandbox as the caller holds it.
 struct Sandbox<'a> {
     plan: &'a Plan,
+    status: &'a Status,
     init: Child,
     wire: Wire,
     signals: SignalQueue,
     helpers: Vec<Helper>,
+    terminal: Option<Outside>,
+    /// A SIGTSTP was passed on, and the payload has not gone on since.
+    stop_was_asked_for: bool,
 }
 
 /// What one round of waiting found.
@@ -96,6 +121,7 @@ struct Woken {
     signals: bool,
     /// The first helper that has ended.
     dead_helper: Option<usize>,
+    terminal: Ready,
 }
 
 impl Sandbox<'_> {
@@ -103,7 +129,7 @@ impl Sandbox<'_> {
         self.write_maps_if_it_is_ours()?;
         let mut clock = Clock::new(self.plan);
         loop {
-            let woken = self.wait(clock.until_next())?;
+            let woken = self.wait(self.patience(&clock))?;
             if woken.wire {
                 match self.wire.receive()? {
                     Some(received) => {
@@ -120,19 +146,35 @@ impl Sandbox<'_> {
             if woken.signals {
                 self.forward_signals()?;
             }
-            clock.tick(|signal| self.order(&Order::Signal(signal)))?;
+            if let Some(terminal) = &mut self.terminal {
+                terminal.carry(woken.terminal);
+            }
+            if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
+                self.go_on()?;
+            }
+            clock.tick(|order| self.order(&order))?;
         }
+    }
+
+    /// How long to wait at most.
+    fn patience(&self, clock: &Clock) -> Option<Duration> {
+        let look_again =
+            self.terminal.as_ref().filter(|it| it.is_waiting()).map(|_| FOREGROUND_CHECK);
+        [clock.until_next(), look_again].into_iter().flatten().min()
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Woken> {
         let mut watches =
             vec![Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
         watches.extend(self.helpers.iter().map(|helper| Watch::reading(helper.pidfd())));
+        let terminal = watches.len();
+        watches.extend(self.terminal.iter().flat_map(Outside::watches));
         wait_for(&mut watches, timeout)?;
         Ok(Woken {
             wire: watches[0].readable,
             signals: watches[1].readable,
-            dead_helper: watches[2..].iter().position(|watch| watch.readable),
+            dead_helper: watches[2..terminal].iter().position(|watch| watch.readable),
+            terminal: Ready::of(&watches[terminal..]),
         })
     }
 
@@ -140,7 +182,20 @@ impl Sandbox<'_> {
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
             Report::Failed(error) => Err(error),
-            Report::Starting => Ok(None),
+            Report::Missing { error, path } => {
+                Err(missing::with_its_place(error, &path, self.plan))
+            }
+            Report::Started => {
+                self.status.started();
+                Ok(None)
+            }
+            Report::Terminal => {
+                if let Some(terminal) = &mut self.terminal {
+                    terminal.connect(received.descriptor)?;
+                }
+                Ok(None)
+            }
+            Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
             Report::Exited(status) => Ok(Some(Change::Exited(status))),
             Report::Killed(signal) => Ok(Some(Change::Killed(signal))),
         }
@@ -158,18 +213,84 @@ impl Sandbox<'_> {
         }
     }
 
+    /// Gives an order. An init that is gone needs none: its end is on its way.
     fn order(&self, order: &Order) -> Result<()> {
-        self.wire.send(order)
+        match self.wire.send(order) {
+            Err(e) if matches!(e.errno(), Some(Errno::EPIPE | Errno::ECONNRESET)) => Ok(()),
+            result => result,
+        }
     }
 
-    fn forward_signals(&self) -> Result<()> {
+    fn forward_signals(&mut self) -> Result<()> {
         while let Some(signal) = self.signals.next()? {
             match signal {
-                signal::SIGCHLD | signal::SIGWINCH => {}
-                signal => self.order(&Order::Signal(signal))?,
+                signal::SIGCHLD | signal::SIGTTIN | signal::SIGTTOU => {}
+                signal::SIGWINCH => {
+                    if let Some(terminal) = &self.terminal {
+                        terminal.copy_size();
+                    }
+                }
+                signal::SIGCONT => self.go_on()?,
+                signal => {
+                    self.stop_was_asked_for |= signal == signal::SIGTSTP;
+                    self.order(&Order::Signal(signal))?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// Keeps what the caller itself needs of its streams. A pipe that it held open would not end
+    /// when the payload closes it.
+    fn prepare_streams(&mut self, streams: Option<Streams>) -> Result<()> {
+        self.terminal = streams.map(Outside::of).transpose()?;
+        let null = file::open_path_for_reading(Path::new("/dev/null"))?;
+        process::duplicate_to(null.as_fd(), 0)?;
+        process::duplicate_to(null.as_fd(), 1)?;
+        process::close_numbers(&self.plan.pass_descriptors);
+        Ok(())
+    }
+
+    /// The payload has stopped. On a terminal, or when the stop came through here, bryo stops as
+    /// well, so that the shell takes over; a program that stops itself is its own business.
+    fn stop_with_the_payload(&mut self, by: i32) -> Result<()> {
+        let asks_for_terminal = matches!(by, signal::SIGTTIN | signal::SIGTTOU);
+        let asked_for = self.stop_was_asked_for;
+        let Some(terminal) = &mut self.terminal else {
+            return match asked_for {
+                true => self.stop(signal::SIGTSTP, Stopping::ThisProcess).map(drop),
+                false => Ok(()),
+            };
+        };
+        if asks_for_terminal && terminal.is_wanted() {
+            return self.go_on();
+        }
+        terminal.release();
+        let by = if asks_for_terminal { by } else { signal::SIGTSTP };
+        // The terminal has stopped the rest of the group if it was the one to send SIGTSTP.
+        let whom = if asked_for { Stopping::ThisProcess } else { Stopping::ItsGroup };
+        let was_stopped = self.stop(by, whom)?;
+        match &mut self.terminal {
+            Some(terminal) if asks_for_terminal && !was_stopped => terminal.hang_up(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Stops bryo, and goes on when it does; whether there was a stop.
+    fn stop(&mut self, by: i32, whom: Stopping) -> Result<bool> {
+        let was_stopped = signal::stop(by, whom)?;
+        self.go_on()?;
+        Ok(was_stopped)
+    }
+
+    fn go_on(&mut self) -> Result<()> {
+        self.stop_was_asked_for = false;
+        let place = match &mut self.terminal {
+            Some(terminal) => terminal.take()?,
+            None => Place::Background,
+        };
+        self.order(&Order::Continue(place))
     }
 
     /// The wire closed without a last report: init was killed from outside.
@@ -185,7 +306,10 @@ impl Sandbox<'_> {
     }
 
     /// Kills what is left, and waits until the kernel has taken the sandbox apart.
-    fn end(&self) {
+    fn end(&mut self) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.drain(&self.signals);
+        }
         // Already dead is what is wanted; any other failure would leave nothing more to try.
         let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
         let _ = process::wait_for_end(self.init.pid);
@@ -202,7 +326,7 @@ struct Clock {
 impl Clock {
     fn new(plan: &Plan) -> Self {
         Self {
-            deadline: plan.life.timeout.map(|timeout| Instant::now() + timeout.0),
+            deadline: plan.life.timeout.and_then(|timeout| Instant::now().checked_add(timeout.0)),
             grace: plan.life.grace.0,
             timed_out: false,
         }
@@ -212,17 +336,19 @@ impl Clock {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    fn tick(&mut self, send: impl Fn(i32) -> Result<()>) -> Result<()> {
+    fn tick(&mut self, give: impl Fn(Order) -> Result<()>) -> Result<()> {
         if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Ok(());
         }
         if self.timed_out {
             self.deadline = None;
-            return send(signal::SIGKILL);
+            return give(Order::Signal(signal::SIGKILL));
         }
         self.timed_out = true;
-        self.deadline = Some(Instant::now() + self.grace);
-        send(signal::SIGTERM)
+        self.deadline = Instant::now().checked_add(self.grace);
+        give(Order::Signal(signal::SIGTERM))?;
+        // A stopped process takes notice of nothing but SIGKILL.
+        give(Order::Signal(signal::SIGCONT))
     }
 
     fn outcome(&self, end: Change) -> Outcome {

@@ -15,41 +15,57 @@ use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
 use super::caller::{self, NetworkNamespace};
+use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
 use super::{identity, payload, view};
 
-pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue) -> ! {
-    let payload = match prepare(plan, &wire) {
-        Ok(pid) => pid,
+pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, streams: Option<Streams>) -> ! {
+    let payload = match prepare(plan, &wire, streams) {
+        Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
             let _ = wire.send(&Report::Failed(error));
             process::exit_now(125)
         }
     };
-    let report = match supervise(payload, &wire, &signals) {
-        Ok(Change::Killed(signal)) => Report::Killed(signal),
-        Ok(Change::Exited(status)) => Report::Exited(status),
-        Ok(Change::Stopped(_) | Change::Continued) => Report::Exited(0),
+    let report = match supervise(&payload, &wire, &signals) {
+        Ok(End::Exited(status)) => Report::Exited(status),
+        Ok(End::Killed(signal)) => Report::Killed(signal),
         Err(error) => Report::Failed(error),
     };
     let _ = wire.send(&report);
+    if let Some(terminal) = &payload.terminal {
+        terminal.wait_to_be_killed(&wire);
+    }
     process::exit_now(0)
 }
 
-/// From the clone to the running payload; returns its pid.
-fn prepare(plan: &Plan, wire: &Wire) -> Result<i32> {
+/// The payload as init holds it.
+struct Payload {
+    pid: i32,
+    terminal: Option<Inside>,
+}
+
+/// How the payload ended.
+enum End {
+    Exited(i32),
+    Killed(i32),
+}
+
+/// From the clone to the running payload.
+fn prepare(plan: &Plan, wire: &Wire, streams: Option<Streams>) -> Result<Payload> {
     capability::die_with_parent()?;
     let network = begin_network(plan)?;
     process::set_session()?;
     namespace::sethostname(&plan.hostname)?;
     let materials = view::gather(plan)?;
     map_ids(plan, wire)?;
-    view::build(plan, materials)?;
+    let devpts = view::build(plan, materials)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     hide_from_the_payload()?;
-    start_payload(plan, wire)
+    let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
+    start_payload(plan, wire, terminal)
 }
 
 fn map_ids(plan: &Plan, wire: &Wire) -> Result<()> {
@@ -102,26 +118,35 @@ fn hide_from_the_payload() -> Result<()> {
     Ok(capability::set_undumpable()?)
 }
 
-fn start_payload(plan: &Plan, wire: &Wire) -> Result<i32> {
-    spawn_until_exec(&mut || payload::run(plan, wire))
-        .context(|| "cannot start the command".to_owned())
+fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Result<Payload> {
+    let pid = spawn_until_exec(&mut || payload::run(plan, wire, terminal.as_ref()))
+        .context(|| "cannot start the command".to_owned())?;
+    if plan.life.status_fd.is_some() {
+        wire.send(&Report::Started)?;
+    }
+    if let Some(terminal) = &mut terminal {
+        terminal.send_outer_end(wire)?;
+    }
+    Ok(Payload { pid, terminal })
 }
 
 /// Reaps whatever ends and carries out orders, until the payload has ended.
-fn supervise(payload: i32, wire: &Wire, signals: &SignalQueue) -> Result<Change> {
+fn supervise(payload: &Payload, wire: &Wire, signals: &SignalQueue) -> Result<End> {
+    close_what_is_the_payloads(payload, wire, signals)?;
     loop {
         let mut watches = [Watch::reading(signals.as_fd()), Watch::reading(wire.as_fd())];
         wait_for(&mut watches, None)?;
         let [signals_came, orders_came] = watches.map(|watch| watch.readable);
         if signals_came {
             while signals.next()?.is_some() {}
-            if let Some(end) = reap(payload)? {
+            if let Some(end) = payload.reap(wire)? {
                 return Ok(end);
             }
         }
         if orders_came {
             match wire.receive()?.map(|received| received.message) {
-                Some(Order::Signal(signal)) => forward(signal, payload)?,
+                Some(Order::Signal(signal)) => payload.signal(signal)?,
+                Some(Order::Continue(place)) => payload.go_on(place)?,
                 Some(Order::MapsWritten | Order::NetworkReady) => {}
                 None => process::exit_now(125),
             }
@@ -129,23 +154,57 @@ fn supervise(payload: i32, wire: &Wire, signals: &SignalQueue) -> Result<Change>
     }
 }
 
-/// Collects every child that has ended: the payload's end is the sandbox's.
-fn reap(payload: i32) -> Result<Option<Change>> {
-    while let Some((pid, change)) = process::collect_change(Whom::Any)? {
-        match change {
-            Change::Exited(_) | Change::Killed(_) if pid == payload => return Ok(Some(change)),
-            _ => {}
-        }
-    }
-    Ok(None)
+/// Init keeps no end of a pipe open that the payload closes, and nothing of the host's terminal.
+fn close_what_is_the_payloads(payload: &Payload, wire: &Wire, signals: &SignalQueue) -> Result<()> {
+    let mut kept = vec![wire.as_fd(), signals.as_fd()];
+    kept.extend(payload.terminal.as_ref().map(Inside::descriptor));
+    Ok(process::close_all_but(&kept)?)
 }
 
-/// What a terminal sends, it sends to a whole process group; the rest is for the command alone.
-fn forward(signal: i32, payload: i32) -> Result<()> {
-    let target = match signal {
-        signal::SIGINT | signal::SIGQUIT | signal::SIGTSTP | signal::SIGCONT => -payload,
-        _ => payload,
-    };
+impl Payload {
+    /// Collects every child that has ended: the payload's end is the sandbox's.
+    fn reap(&self, wire: &Wire) -> Result<Option<End>> {
+        while let Some((pid, change)) = process::collect_change(Whom::Any)? {
+            match change {
+                _ if pid != self.pid => {}
+                Change::Exited(status) => return Ok(Some(End::Exited(status))),
+                Change::Killed(signal) => return Ok(Some(End::Killed(signal))),
+                Change::Stopped(signal) => wire.send(&Report::Stopped(signal))?,
+                Change::Continued => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a terminal sends, it sends to the job in its foreground; the rest is for the command
+    /// alone.
+    fn signal(&self, signal: i32) -> Result<()> {
+        let job = || self.terminal.as_ref().and_then(Inside::foreground_job).unwrap_or(self.pid);
+        match signal {
+            signal::SIGINT | signal::SIGQUIT | signal::SIGTSTP => send(-job(), signal),
+            signal::SIGHUP if self.terminal.is_some() => {
+                hang_up(job())?;
+                if job() == self.pid { Ok(()) } else { hang_up(self.pid) }
+            }
+            _ => send(self.pid, signal),
+        }
+    }
+
+    fn go_on(&self, place: Place) -> Result<()> {
+        if let Some(terminal) = &self.terminal {
+            terminal.put(self.pid, place);
+        }
+        send(-self.pid, signal::SIGCONT)
+    }
+}
+
+/// As the kernel and a shell do when a terminal is gone: what is stopped could not hear of it.
+fn hang_up(group: i32) -> Result<()> {
+    send(-group, signal::SIGHUP)?;
+    send(-group, signal::SIGCONT)
+}
+
+fn send(target: i32, signal: i32) -> Result<()> {
     match process::kill(target, signal) {
         // It ended just now; its end is on its way.
         Err(e) if e.errno == crate::sys::Errno::ESRCH => Ok(()),

@@ -7,13 +7,19 @@ mod caller;
 mod helper;
 mod identity;
 mod init;
+mod interpreter;
+mod missing;
 mod payload;
+mod status;
+mod terminal;
 mod view;
 mod wire;
 
 use crate::base::Result;
 use crate::plan::Plan;
 use crate::sys::process::Change;
+
+use status::Status;
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,5 +47,8 @@ impl Outcome {
 
 /// Runs the plan to its end.
 pub fn launch(plan: &Plan) -> Result<Outcome> {
-    caller::launch(plan)
+    let status = Status::open(plan)?;
+    let result = caller::launch(plan, &status);
+    status.ended(&result);
+    result
 }

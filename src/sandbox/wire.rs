@@ -10,13 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Error, Result};
 use crate::sys::socket;
 
+use super::terminal::Place;
+
 /// From inside to the caller.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Report {
     /// The launch failed; nothing more follows.
     Failed(Error),
-    /// The payload is about to be executed.
-    Starting,
+    /// The outer end of the sandbox's terminal comes with this.
+    Terminal,
+    /// The payload was executed.
+    Started,
+    /// The payload does not run for want of this file; who sees the host may know where it is.
+    Missing { error: Error, path: Vec<u8> },
+    /// The payload was stopped by this signal.
+    Stopped(i32),
     /// The payload has exited with this status.
     Exited(i32),
     /// The payload was killed by this signal.
@@ -32,6 +40,8 @@ pub(super) enum Order {
     NetworkReady,
     /// Send the payload this signal.
     Signal(i32),
+    /// Put the payload there on its terminal, if it has one, and continue it.
+    Continue(Place),
 }
 
 /// One end of the wire.

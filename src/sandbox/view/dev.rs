@@ -43,6 +43,8 @@ impl Construction<'_> {
         let options = [FsOption::Text("ptmxmode", "0666"), FsOption::Text("mode", "0620")];
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
         let devpts = mount::new_filesystem("devpts", &options, attributes)?;
-        self.place.attach(&devpts, at, Target::Directory)
+        self.place.attach(&devpts, at, Target::Directory)?;
+        self.devpts = Some(devpts);
+        Ok(())
     }
 }

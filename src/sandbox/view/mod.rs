@@ -26,12 +26,15 @@ pub(super) struct Construction<'a> {
     place: Place,
     /// Filesystems of our own that nothing more is to be written to once the view is built.
     closed_at_the_end: Vec<OwnedFd>,
+    /// The terminals of the sandbox's own.
+    devpts: Option<OwnedFd>,
 }
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
-/// Builds the view from what was gathered for it, and makes it the root of this mount namespace.
-pub(super) fn build(plan: &Plan, materials: Materials) -> Result<()> {
+/// Builds the view from what was gathered for it, and makes it the root of this mount namespace;
+/// the devpts in it, if it has one.
+pub(super) fn build(plan: &Plan, materials: Materials) -> Result<Option<OwnedFd>> {
     let umask = file::set_umask(0);
     let mut view = root::begin(plan)?;
     for (step, material) in materials.beside(plan) {
@@ -40,7 +43,7 @@ pub(super) fn build(plan: &Plan, materials: Materials) -> Result<()> {
     view.close()?;
     view.enter()?;
     file::set_umask(umask);
-    Ok(())
+    Ok(view.devpts)
 }
 
 /// An error of a step, with the place it was to make and where it was asked for.

@@ -37,5 +37,5 @@ pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
         place.own(root.as_fd())?;
         closed_at_the_end.push(root);
     }
-    Ok(Construction { plan, place, closed_at_the_end })
+    Ok(Construction { plan, place, closed_at_the_end, devpts: None })
 }

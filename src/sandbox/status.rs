@@ -1,0 +1,81 @@
+//! What `--status-fd` tells: one line of JSON for each thing that happens to the payload, on a
+//! descriptor that never gets inside.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use serde::Serialize;
+
+use crate::base::{Error, Result};
+use crate::plan::Plan;
+use crate::sys::process::{self, Change};
+use crate::sys::{file, terminal};
+
+use super::Outcome;
+
+/// The descriptor that events are written to, if one was asked for.
+#[derive(Debug)]
+pub(super) struct Status(Option<OwnedFd>);
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+enum Event {
+    Started,
+    Exited { status: i32 },
+    Killed { signal: i32 },
+    TimedOut,
+    Failed { error: String, status: u8 },
+}
+
+impl Status {
+    /// Checks every descriptor that was named. Before anything else is opened, for a number that
+    /// the user did not open could otherwise be one of bryo's own.
+    pub(super) fn open(plan: &Plan) -> Result<Self> {
+        for number in &plan.pass_descriptors {
+            check_passed(*number, plan)
+                .map_err(|e| e.within(format!("cannot pass descriptor {number}")))?;
+        }
+        let Some(number) = plan.life.status_fd else { return Ok(Self(None)) };
+        match process::duplicate_number(number) {
+            Ok(own) => Ok(Self(Some(own))),
+            Err(_) => Err(Error::new(format!("descriptor {number} is not open"))
+                .within("cannot report the status")),
+        }
+    }
+
+    pub(super) fn started(&self) {
+        self.tell(&Event::Started);
+    }
+
+    pub(super) fn ended(&self, result: &Result<Outcome>) {
+        self.tell(&match result {
+            Ok(Outcome { timed_out: true, .. }) => Event::TimedOut,
+            Ok(Outcome { end: Change::Killed(signal), .. }) => Event::Killed { signal: *signal },
+            Ok(Outcome { end: Change::Exited(status), .. }) => Event::Exited { status: *status },
+            Ok(Outcome { end: Change::Stopped(_) | Change::Continued, .. }) => return,
+            Err(error) => {
+                Event::Failed { error: error.to_string(), status: error.exit_code().number() }
+            }
+        });
+    }
+
+    fn tell(&self, event: &Event) {
+        let Some(fd) = &self.0 else { return };
+        let Ok(mut line) = serde_json::to_vec(event) else { return };
+        line.push(b'\n');
+        // A reader that has gone away is no reason to end the run.
+        let _ = file::write_all(fd.as_fd(), &line);
+    }
+}
+
+fn check_passed(number: i32, plan: &Plan) -> Result<()> {
+    if plan.life.status_fd == Some(number) {
+        return Err(Error::new("the status is reported on it, and nobody inside may write there"));
+    }
+    match process::duplicate_number(number) {
+        Err(_) => Err(Error::new("it is not open")),
+        Ok(copy) if terminal::is_terminal(copy.as_fd()) => {
+            Err(Error::new("it is a terminal of the host, and the sandbox gets none but its own"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
