@@ -16,3 +16,5 @@ mod harness;
 mod house;
 mod plans;
 mod policy;
+mod process;
+mod terminal;
