@@ -152,7 +152,18 @@ impl Sandbox<'_> {
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
-            clock.tick(|order| self.order(&order))?;
+            match clock.tick() {
+                Tick::NotYet => {}
+                Tick::TimeIsOver => {
+                    self.order(&Order::Signal(signal::SIGTERM))?;
+                    // A stopped process takes notice of nothing but SIGKILL.
+                    self.order(&Order::Signal(signal::SIGCONT))?;
+                }
+                // By the one way that needs no answer from inside.
+                Tick::GraceIsOver => {
+                    process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL)?;
+                }
+            }
         }
     }
 
@@ -316,6 +327,13 @@ impl Sandbox<'_> {
     }
 }
 
+/// What the clock says.
+enum Tick {
+    NotYet,
+    TimeIsOver,
+    GraceIsOver,
+}
+
 /// The timeout: TERM when the time is over, KILL after the grace.
 struct Clock {
     deadline: Option<Instant>,
@@ -336,19 +354,17 @@ impl Clock {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    fn tick(&mut self, give: impl Fn(Order) -> Result<()>) -> Result<()> {
+    fn tick(&mut self) -> Tick {
         if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            return Ok(());
+            return Tick::NotYet;
         }
         if self.timed_out {
             self.deadline = None;
-            return give(Order::Signal(signal::SIGKILL));
+            return Tick::GraceIsOver;
         }
         self.timed_out = true;
         self.deadline = Instant::now().checked_add(self.grace);
-        give(Order::Signal(signal::SIGTERM))?;
-        // A stopped process takes notice of nothing but SIGKILL.
-        give(Order::Signal(signal::SIGCONT))
+        Tick::TimeIsOver
     }
 
     fn outcome(&self, end: Change) -> Outcome {
