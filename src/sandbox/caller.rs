@@ -13,6 +13,7 @@ use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue};
 
 use super::helper::Helper;
+use super::net::Uplink;
 use super::wire::{Order, Received, Report, Wire};
 use super::{Outcome, identity, init, wire};
 
@@ -34,14 +35,15 @@ const SIGNALS: [i32; 11] = [
 pub(super) fn launch(plan: &Plan) -> Result<Outcome> {
     let signals = SignalQueue::open(&SIGNALS)?;
     let (wire, inner_wire) = wire::pair()?;
+    let uplink = Uplink::prepare(&plan.network)?;
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
-            drop(wire);
+            drop((wire, uplink));
             init::run(plan, inner_wire, signals)
         }
         Fork::Parent(init) => {
             drop(inner_wire);
-            let mut sandbox = Sandbox { plan, init, wire, signals, helpers: Vec::new() };
+            let mut sandbox = Sandbox { plan, init, wire, signals, uplink, helpers: Vec::new() };
             let outcome = sandbox.supervise();
             sandbox.end();
             outcome
@@ -87,6 +89,7 @@ struct Sandbox<'a> {
     init: Child,
     wire: Wire,
     signals: SignalQueue,
+    uplink: Uplink,
     helpers: Vec<Helper>,
 }
 
@@ -94,6 +97,7 @@ struct Sandbox<'a> {
 struct Woken {
     wire: bool,
     signals: bool,
+    uplink: bool,
     /// The first helper that has ended.
     dead_helper: Option<usize>,
 }
@@ -117,6 +121,9 @@ impl Sandbox<'_> {
             if let Some(dead) = woken.dead_helper {
                 return Err(self.helpers[dead].epitaph());
             }
+            if woken.uplink && self.uplink.has_become_ready()? {
+                self.order(&Order::NetworkReady)?;
+            }
             if woken.signals {
                 self.forward_signals()?;
             }
@@ -128,11 +135,14 @@ impl Sandbox<'_> {
         let mut watches =
             vec![Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
         watches.extend(self.helpers.iter().map(|helper| Watch::reading(helper.pidfd())));
+        watches.extend(self.uplink.awaited().map(Watch::reading));
         wait_for(&mut watches, timeout)?;
+        let (helpers, uplink) = watches[2..].split_at(self.helpers.len());
         Ok(Woken {
             wire: watches[0].readable,
             signals: watches[1].readable,
-            dead_helper: watches[2..].iter().position(|watch| watch.readable),
+            uplink: uplink.iter().any(|watch| watch.readable),
+            dead_helper: helpers.iter().position(|watch| watch.readable),
         })
     }
 
@@ -140,6 +150,10 @@ impl Sandbox<'_> {
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
             Report::Failed(error) => Err(error),
+            Report::Mapped => {
+                self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;
+                Ok(None)
+            }
             Report::Starting => Ok(None),
             Report::Exited(status) => Ok(Some(Change::Exited(status))),
             Report::Killed(signal) => Ok(Some(Change::Killed(signal))),

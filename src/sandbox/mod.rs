@@ -7,6 +7,7 @@ mod caller;
 mod helper;
 mod identity;
 mod init;
+mod net;
 mod payload;
 mod view;
 mod wire;

@@ -15,6 +15,8 @@ use crate::sys::socket;
 pub(super) enum Report {
     /// The launch failed; nothing more follows.
     Failed(Error),
+    /// The id maps are in force: helpers outside may join the namespaces.
+    Mapped,
     /// The payload is about to be executed.
     Starting,
     /// The payload has exited with this status.
