@@ -8,7 +8,7 @@ use crate::sys::netlink::{Netlink, interface_index};
 use crate::sys::traffic::TokenBucket;
 use crate::sys::{CallError, namespace};
 
-use super::{MTU, TAP};
+use super::{TAP, mtu};
 
 /// The device that downloads wait on.
 const QUEUE: &str = "ifb0";
@@ -40,15 +40,17 @@ fn missing(option: &'static str) -> impl Fn(CallError) -> Error {
     }
 }
 
-/// The bucket must hold two of the largest packets, or segments joined for speed never fit into
-/// it and nothing passes at all (reference/measured.md, "tbf 10mbit").
+/// The bucket must hold two of the largest packets, or nothing passes at all
+/// (reference/measured.md, "tbf 10mbit"), and a hundredth of a second at full speed, or the kernel's
+/// clock ticks cost some of it. A fifth of a second may wait: TCP needs that much to keep going.
 fn bucket(rate: Rate) -> TokenBucket {
-    const LARGEST: u32 = MTU + 14;
-    let tenth_of_a_second = u32::try_from(rate.bytes_per_second() / 10).unwrap_or(u32::MAX / 4);
+    let largest = mtu(Some(rate)) + 14;
+    let bytes = rate.bytes_per_second();
+    let within = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
     TokenBucket {
-        bytes_per_second: rate.bytes_per_second(),
-        burst: (2 * LARGEST).max(tenth_of_a_second / 10),
-        limit: (4 * LARGEST).max(tenth_of_a_second),
+        bytes_per_second: bytes,
+        burst: within(bytes / 100).max(2 * largest),
+        limit: within(bytes / 5).max(32 * largest),
     }
 }
 
@@ -57,10 +59,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slowest_bucket_still_holds_the_largest_packets() {
-        let slow = bucket(Rate { bits_per_second: 8_000 });
-        assert!(slow.burst >= 2 * MTU);
-        let fast = bucket(Rate { bits_per_second: 100_000_000_000 });
-        assert!(fast.limit > fast.burst);
+    fn every_bucket_holds_the_largest_packets() {
+        for bits_per_second in [8_000, 10_000_000, 1_000_000_000, 100_000_000_000] {
+            let rate = Rate { bits_per_second };
+            let bucket = bucket(rate);
+            assert!(bucket.burst >= 2 * mtu(Some(rate)), "{bucket:?}");
+            assert!(bucket.limit > bucket.burst, "{bucket:?}");
+        }
     }
 }
