@@ -14,5 +14,6 @@ mod documents;
 mod explain;
 mod harness;
 mod house;
+mod net;
 mod plans;
 mod policy;
