@@ -20,6 +20,8 @@ const DRIVERS: [&str; 2] = ["slirp4netns", "pasta"];
 const HOST_SERVICES: &str = r#"
 import socket, sys, threading, time
 
+KNOWN = b'\x03www\x04bryo\x04test', b'\x05short\x04bryo\x04test'
+
 def serve(address, port, word):
     s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -36,7 +38,7 @@ def serve_names(address):
             q, a = s.recvfrom(2048)
             i = 12
             while q[i]: i += q[i] + 1
-            known = q[12:i].lower().endswith(b'\x05bryo\x04test') and q[i+1:i+3] == b'\0\1'
+            name = q[12:i].lower(); known = name in KNOWN and q[i+1:i+3] == b'\0\1'
             answer = b'\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4' + bytes([192, 0, 2, 7]) if known else b''
             s.sendto(q[:2] + b'\x81\x80\0\1\0' + bytes([known]) + b'\0\0\0\0' + q[12:i+5] + answer, a)
     threading.Thread(target=loop, daemon=True).start()

@@ -142,7 +142,7 @@ impl Uplink {
 /// In init, its ids mapped: the helpers outside may join its namespaces.
 pub(super) fn let_helpers_in(plan: &Plan, wire: &Wire) -> Result<()> {
     if matches!(plan.network.link, Link::User { .. }) {
-        set_conveniences(&plan.identity);
+        set_conveniences(&plan.identity, plan.network.rate);
     }
     if has_helpers(&plan.network) {
         wire.send(&Report::Mapped)?;
@@ -152,7 +152,7 @@ pub(super) fn let_helpers_in(plan: &Plan, wire: &Wire) -> Result<()> {
 
 /// Settings of the network namespace that make things smoother; an outer container may have
 /// closed them, and then they stay as they are.
-fn set_conveniences(identity: &Identity) {
+fn set_conveniences(identity: &Identity, rate: Option<Rate>) {
     let set = |name: &str, value: &str| {
         let _ = file::write_path_once(&Path::new("/proc/sys/net").join(name), value.as_bytes());
     };
@@ -162,6 +162,9 @@ fn set_conveniences(identity: &Identity) {
     }
     // Nobody else is on the wire, so nobody can hold our address: no second of waiting for it.
     set("ipv6/conf/default/accept_dad", "0");
+    if let Some(window) = rate.map(rate::window) {
+        set("ipv4/tcp_rmem", &format!("4096 {} {window}", window.min(128 << 10)));
+    }
 }
 
 /// The groups inside that lie lowest and highest outside: the kernel compares them as the host

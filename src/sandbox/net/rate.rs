@@ -40,17 +40,26 @@ fn missing(option: &'static str) -> impl Fn(CallError) -> Error {
     }
 }
 
+/// How much one connection may have on its way to the sandbox: a fifth of a second's worth. For
+/// tcp_rmem (tcp(7)) inside. pasta sends all that the receiver has room for and recovers from a
+/// loss only after a pause, so the receiver must not have more room than the queue.
+pub(super) fn window(rate: Rate) -> u32 {
+    const LEAST: u32 = 128 << 10;
+    const MOST: u32 = 6 << 20; // the kernel's own
+    u32::try_from(rate.bytes_per_second() / 5).unwrap_or(u32::MAX).clamp(LEAST, MOST)
+}
+
 /// The bucket must hold two of the largest packets, or nothing passes at all
 /// (reference/measured.md, "tbf 10mbit"), and a hundredth of a second at full speed, or the kernel's
-/// clock ticks cost some of it. A fifth of a second may wait: TCP needs that much to keep going.
+/// clock ticks cost some of it. As much may wait as two connections will have on their way.
 fn bucket(rate: Rate) -> TokenBucket {
     let largest = mtu(Some(rate)) + 14;
     let bytes = rate.bytes_per_second();
-    let within = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let burst = u32::try_from(bytes / 100).unwrap_or(u32::MAX);
     TokenBucket {
         bytes_per_second: bytes,
-        burst: within(bytes / 100).max(2 * largest),
-        limit: within(bytes / 5).max(32 * largest),
+        burst: burst.clamp(2 * largest, 1 << 20),
+        limit: 2 * window(rate),
     }
 }
 
