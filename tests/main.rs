@@ -17,3 +17,4 @@ mod house;
 mod net;
 mod plans;
 mod policy;
+mod ports;

@@ -100,15 +100,15 @@ impl Uplink {
                 }
                 NetworkDriver::Pasta => pasta::start(program, init, mtu)?,
             };
-            self.expect(started, helpers);
+            self.wait_on(started, helpers);
         }
         if let Some(listeners) = self.listeners.take() {
-            self.expect(listeners.start_forwarder(init)?, helpers);
+            self.wait_on(listeners.start_forwarder(init)?, helpers);
         }
         Ok(())
     }
 
-    fn expect(&mut self, started: Started, helpers: &mut Vec<Helper>) {
+    fn wait_on(&mut self, started: Started, helpers: &mut Vec<Helper>) {
         helpers.push(started.helper);
         self.awaited.push(started.ready);
     }
