@@ -223,6 +223,25 @@ fn a_resolver_on_the_hosts_loopback_answers_inside() {
 }
 
 #[test]
+fn a_closed_tun_is_told_with_its_remedy() {
+    if let Some(reason) = no_fake_host() {
+        skip!("{reason}");
+    }
+    let home = Home::new();
+    let script = "touch tun; chmod 000 tun; mount --bind tun /dev/net/tun; \
+                  exec unshare --user --map-user=1000 --map-group=1000 \"$0\" run --net -- echo started";
+    Bryo::program(program("unshare").unwrap())
+        .at(&home)
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .arg(place::binary())
+        .stderr_contains("cannot make a network in user mode")
+        .stderr_contains("chmod 666 /dev/net/tun")
+        .status(125)
+        .leftovers_unjudged()
+        .check();
+}
+
+#[test]
 fn ping_works_where_the_host_lets_it() {
     if let Some(reason) = no_fake_host() {
         skip!("{reason}");

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::base::idrange::IdMap;
 use crate::base::rate::Rate;
 use crate::base::{Error, Result};
+use crate::host::remedy;
 use crate::plan::{Identity, Link, Network, NetworkDriver, Plan};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::{file, process, signal};
@@ -74,8 +75,13 @@ enum Progress {
 }
 
 impl Uplink {
-    /// Before the clone: binds the published ports, so that a taken one ends the run early.
+    /// Before the clone: what cannot work ends the run early. Binds the published ports.
     pub(super) fn prepare(network: &Network) -> Result<Self> {
+        let needs_tun = matches!(network.link, Link::User { .. });
+        if let Some(remedy) = needs_tun.then(|| remedy::TUN.lacks()).flatten() {
+            let error = Error::new(remedy.said).within("cannot make a network in user mode");
+            return Err(error.hint(remedy.fix));
+        }
         Ok(Self {
             listeners: Listeners::bind(&network.publish)?,
             awaited: Vec::new(),
