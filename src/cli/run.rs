@@ -4,11 +4,11 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::{Error, Result, Text};
+use crate::base::{Error, ExitCode, Result, Text};
 use crate::host::{Host, remedy};
 use crate::plan;
 use crate::sandbox;
-use crate::spec::{Layers, Policy, Spec, profile};
+use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
 
 use super::policy::Place;
@@ -106,7 +106,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     for warning in &plan.warnings {
         print::warning(warning);
     }
-    Ok(sandbox::launch(&plan).map_err(with_remedy)?.exit_status())
+    let outcome =
+        sandbox::launch(&plan).map_err(|e| hint_at_network_mode(with_remedy(e), &spec))?;
+    Ok(outcome.exit_status())
 }
 
 /// A launch that fails for what the machine lacks says the same as `bryo doctor`.
@@ -114,5 +116,17 @@ fn with_remedy(error: Error) -> Error {
     match remedy::for_error(&error) {
         Some(remedy) => error.hint(format!("{}: {}", remedy.said, remedy.fix)),
         None => error,
+    }
+}
+
+/// `--net host CMD` runs a command `host`: the value of `--net` goes behind `=`.
+fn hint_at_network_mode(error: Error, spec: &Spec) -> Error {
+    let asked = spec.net.as_ref().is_some_and(|net| net.value == NetworkMode::User);
+    let word = spec.command.first().map(|word| String::from_utf8_lossy(word.as_bytes()));
+    match word.filter(|word| NetworkMode::WORDS.contains(&word.as_ref())) {
+        Some(word) if asked && error.exit_code() == ExitCode::NotFound => {
+            error.hint(format!("the value of `--net` goes behind `=`: write `--net={word}`"))
+        }
+        _ => error,
     }
 }

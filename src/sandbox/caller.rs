@@ -15,6 +15,7 @@ use crate::sys::signal::{self, SignalQueue, Stopping};
 use crate::sys::{Errno, file};
 
 use super::helper::Helper;
+use super::net::Uplink;
 use super::status::Status;
 use super::terminal::{Outside, Place, Ready, Streams};
 use super::wire::{Order, Received, Report, Wire};
@@ -46,9 +47,10 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let signals = SignalQueue::open(&SIGNALS)?;
     let streams = Streams::of_the_caller();
     let (wire, inner_wire) = wire::pair()?;
+    let uplink = Uplink::prepare(&plan.network)?;
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
-            drop(wire);
+            drop((wire, uplink));
             init::run(plan, inner_wire, signals, streams)
         }
         Fork::Parent(init) => {
@@ -59,6 +61,7 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 init,
                 wire,
                 signals,
+                uplink,
                 helpers: Vec::new(),
                 terminal: None,
                 stop_was_asked_for: false,
@@ -109,6 +112,7 @@ struct Sandbox<'a> {
     init: Child,
     wire: Wire,
     signals: SignalQueue,
+    uplink: Uplink,
     helpers: Vec<Helper>,
     terminal: Option<Outside>,
     /// A SIGTSTP was passed on, and the payload has not gone on since.
@@ -119,6 +123,7 @@ struct Sandbox<'a> {
 struct Woken {
     wire: bool,
     signals: bool,
+    uplink: bool,
     /// The first helper that has ended.
     dead_helper: Option<usize>,
     terminal: Ready,
@@ -142,6 +147,9 @@ impl Sandbox<'_> {
             }
             if let Some(dead) = woken.dead_helper {
                 return Err(self.helpers[dead].epitaph());
+            }
+            if woken.uplink && self.uplink.has_become_ready()? {
+                self.order(&Order::NetworkReady)?;
             }
             if woken.signals {
                 self.forward_signals()?;
@@ -178,14 +186,18 @@ impl Sandbox<'_> {
         let mut watches =
             vec![Watch::reading(self.wire.as_fd()), Watch::reading(self.signals.as_fd())];
         watches.extend(self.helpers.iter().map(|helper| Watch::reading(helper.pidfd())));
+        watches.extend(self.uplink.awaited().map(Watch::reading));
         let terminal = watches.len();
         watches.extend(self.terminal.iter().flat_map(Outside::watches));
         wait_for(&mut watches, timeout)?;
+        let (rest, terminal) = watches[2..].split_at(terminal - 2);
+        let (helpers, uplink) = rest.split_at(self.helpers.len());
         Ok(Woken {
             wire: watches[0].readable,
             signals: watches[1].readable,
-            dead_helper: watches[2..terminal].iter().position(|watch| watch.readable),
-            terminal: Ready::of(&watches[terminal..]),
+            uplink: uplink.iter().any(|watch| watch.readable),
+            dead_helper: helpers.iter().position(|watch| watch.readable),
+            terminal: Ready::of(terminal),
         })
     }
 
@@ -207,6 +219,10 @@ impl Sandbox<'_> {
                 Ok(None)
             }
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
+            Report::Mapped => {
+                self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;
+                Ok(None)
+            }
             Report::Exited(status) => Ok(Some(Change::Exited(status))),
             Report::Killed(signal) => Ok(Some(Change::Killed(signal))),
         }

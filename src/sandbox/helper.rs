@@ -16,6 +16,8 @@ pub(super) struct Start<'a> {
     pub(super) arguments: Vec<String>,
     /// Descriptors that it keeps, under their own numbers.
     pub(super) descriptors: Vec<BorrowedFd<'a>>,
+    /// `None`: nothing to read.
+    pub(super) stdin: Option<BorrowedFd<'a>>,
     /// What the child does before it becomes the program: namespaces, limits.
     pub(super) before_exec: &'a dyn Fn() -> Result<()>,
 }
@@ -32,13 +34,17 @@ pub(super) struct Helper {
 impl Helper {
     pub(super) fn start(start: &Start<'_>) -> Result<Self> {
         let name = start.program.as_path().file_name().unwrap_or(OsStr::new("helper"));
-        let name = Text::from(name).to_string();
+        Self::fork(Text::from(name).to_string(), |voice| become_program(start, voice))
+    }
+
+    /// A helper that is bryo itself: a fork that does this work and returns only what went wrong.
+    pub(super) fn fork(name: String, work: impl FnOnce(BorrowedFd<'_>) -> Error) -> Result<Self> {
         let cannot = |e: Error| e.within(format!("cannot start {name}"));
         let (said, its_voice) = socket::pipe().map_err(|e| cannot(e.into()))?;
         match fork().map_err(|e| cannot(e.into()))? {
             Fork::Parent(child) => Ok(Self { name, child, said }),
             Fork::Child => {
-                let error = become_program(start, its_voice.as_fd());
+                let error = work(its_voice.as_fd());
                 let _ = file::write_all(its_voice.as_fd(), error.to_string().as_bytes());
                 process::exit_now(125)
             }
@@ -96,9 +102,10 @@ fn prepare(start: &Start<'_>, voice: BorrowedFd<'_>) -> Result<()> {
     signal::unblock_all()?;
     signal::set_default(signal::SIGPIPE)?;
     (start.before_exec)()?;
-    let null = file::open_path_for_reading(std::path::Path::new("/dev/null"))?;
-    process::duplicate_to(null.as_fd(), 0)?;
-    process::duplicate_to(voice, 1)?;
+    let null = file::open_device(std::path::Path::new("/dev/null"))?;
+    process::duplicate_to(start.stdin.unwrap_or(null.as_fd()), 0)?;
+    // What it says to nobody in particular would bury its last words.
+    process::duplicate_to(null.as_fd(), 1)?;
     process::duplicate_to(voice, 2)?;
     process::close_on_exec_from(3)?;
     for descriptor in &start.descriptors {

@@ -17,7 +17,7 @@ use crate::sys::{Errno, capability};
 use super::caller::{self, NetworkNamespace};
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
-use super::{identity, payload, view};
+use super::{identity, net, payload, view};
 
 pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, streams: Option<Streams>) -> ! {
     let payload = match prepare(plan, &wire, streams) {
@@ -56,26 +56,40 @@ enum End {
 fn prepare(plan: &Plan, wire: &Wire, streams: Option<Streams>) -> Result<Payload> {
     capability::die_with_parent()?;
     let network = begin_network(plan)?;
+    map_own_id(plan, wire)?;
     process::set_session()?;
     namespace::sethostname(&plan.hostname)?;
     let materials = view::gather(plan)?;
-    map_ids(plan, wire)?;
+    await_id_maps(plan, wire)?;
     let devpts = view::build(plan, materials)?;
     enter_network(network)?;
     shift_clocks(plan)?;
+    net::finish(&plan.network, wire)?;
     hide_from_the_payload()?;
     let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
     start_payload(plan, wire, terminal)
 }
 
-fn map_ids(plan: &Plan, wire: &Wire) -> Result<()> {
+/// The one map that I can write, before the rest, so that helpers can start beside it.
+fn map_own_id(plan: &Plan, wire: &Wire) -> Result<()> {
     match plan.identity.map_writer {
-        MapWriter::Itself => identity::write_own_maps(&plan.identity),
-        MapWriter::Helpers { .. } => match wire.receive()?.map(|received| received.message) {
-            Some(Order::MapsWritten) => Ok(()),
-            Some(other) => Err(Error::new(format!("{other:?} came before the id maps"))),
-            None => process::exit_now(125),
-        },
+        MapWriter::Helpers { .. } => Ok(()),
+        MapWriter::Itself => {
+            identity::write_own_maps(&plan.identity)?;
+            net::let_helpers_in(plan, wire)
+        }
+    }
+}
+
+/// Waits until the caller's helpers have written the maps, if it is they who do.
+fn await_id_maps(plan: &Plan, wire: &Wire) -> Result<()> {
+    if plan.identity.map_writer == MapWriter::Itself {
+        return Ok(());
+    }
+    match wire.receive()?.map(|received| received.message) {
+        Some(Order::MapsWritten) => net::let_helpers_in(plan, wire),
+        Some(other) => Err(Error::new(format!("{other:?} came before the id maps"))),
+        None => process::exit_now(125),
     }
 }
 

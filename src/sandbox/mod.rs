@@ -9,6 +9,7 @@ mod identity;
 mod init;
 mod interpreter;
 mod missing;
+mod net;
 mod payload;
 mod status;
 mod terminal;

@@ -25,6 +25,8 @@ pub(super) enum Report {
     Missing { error: Error, path: Vec<u8> },
     /// The payload was stopped by this signal.
     Stopped(i32),
+    /// The id maps are in force: helpers outside may join the namespaces.
+    Mapped,
     /// The payload has exited with this status.
     Exited(i32),
     /// The payload was killed by this signal.

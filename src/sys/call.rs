@@ -34,6 +34,10 @@ impl Errno {
     pub const ELOOP: Self = Self(libc::ELOOP);
     pub const ESRCH: Self = Self(libc::ESRCH);
     pub const EINTR: Self = Self(libc::EINTR);
+    pub const ENFILE: Self = Self(libc::ENFILE);
+    pub const ENOMEM: Self = Self(libc::ENOMEM);
+    pub const ENOBUFS: Self = Self(libc::ENOBUFS);
+    pub const EAFNOSUPPORT: Self = Self(libc::EAFNOSUPPORT);
     pub const EADDRINUSE: Self = Self(libc::EADDRINUSE);
     pub const EADDRNOTAVAIL: Self = Self(libc::EADDRNOTAVAIL);
     pub const EOPNOTSUPP: Self = Self(libc::EOPNOTSUPP);

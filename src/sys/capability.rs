@@ -148,10 +148,11 @@ pub fn keep_capabilities_across_setuid() -> Result<()> {
 
 /// Uid 0 gains nothing by exec any more, nor by setuid; for ever, for all descendants.
 pub fn lock_securebits() -> Result<()> {
-    // NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE, each with its lock, and the lock of
-    // KEEP_CAPS (capabilities(7), "The securebits flags").
-    const ALL_LOCKED: u64 = 0b1110_1111;
-    prctl(libc::PR_SET_SECUREBITS, ALL_LOCKED, 0, 0, "PR_SET_SECUREBITS").map(drop)
+    // NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE, each with its lock (capabilities(7), "The
+    // securebits flags"). KEEP_CAPS stays open: it keeps nothing where there is nothing, and
+    // ping(8) gives up when it may not set it.
+    const LOCKED: u64 = 0b1100_1111;
+    prctl(libc::PR_SET_SECUREBITS, LOCKED, 0, 0, "PR_SET_SECUREBITS").map(drop)
 }
 
 pub fn set_no_new_privs() -> Result<()> {

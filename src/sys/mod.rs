@@ -10,14 +10,17 @@ mod call;
 
 pub mod capability;
 pub mod clone;
+pub mod epoll;
 pub mod file;
 pub mod landlock;
 pub mod mount;
 pub mod namespace;
+pub mod netlink;
 pub mod poll;
 pub mod process;
 pub mod signal;
 pub mod socket;
 pub mod terminal;
+pub mod traffic;
 
 pub use call::{CallError, Errno, Result};

@@ -1,5 +1,7 @@
 //! What the payload can reach.
 
+use std::net::IpAddr;
+
 use crate::base::{Error, Result};
 use crate::host::{Host, remedy};
 use crate::plan::{Link, Network, NetworkDriver, Rung};
@@ -10,6 +12,8 @@ use super::{Remarks, useless};
 pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Network> {
     let link = link(spec, host, remarks)?;
     check_contradictions(spec, &link)?;
+    check_ports(spec)?;
+    remarks.warnings.extend(oddities(spec, &link));
     if link == Link::Host {
         remarks.warnings.push(
             "`--net=host` shares the host's network: the command reaches every service on this machine's loopback and abstract sockets"
@@ -91,4 +95,45 @@ fn check_contradictions(spec: &Spec, link: &Link) -> Result<()> {
         Link::User { .. } => {}
     }
     Ok(())
+}
+
+/// A port of the host can lead to one place only.
+fn check_ports(spec: &Spec) -> Result<()> {
+    for (index, later) in spec.publish.iter().enumerate() {
+        let taken_by = spec.publish[..index].iter().map(|earlier| &earlier.value).find(|earlier| {
+            earlier.host == later.value.host
+                && earlier.protocol == later.value.protocol
+                && earlier
+                    .addresses()
+                    .iter()
+                    .any(|one| later.value.addresses().iter().any(|other| covers(*one, *other)))
+        });
+        if let Some(earlier) = taken_by {
+            let why = format!("port {} is published already, by `{earlier}`", later.value.host);
+            return Err(useless(later, &why).hint("give each its own port of the host"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether two listeners at the same port would stand in each other's way.
+fn covers(one: IpAddr, other: IpAddr) -> bool {
+    one.is_ipv4() == other.is_ipv4()
+        && (one == other || one.is_unspecified() || other.is_unspecified())
+}
+
+/// What is granted, but may not be what was meant.
+fn oddities(spec: &Spec, link: &Link) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let own_network = *link != Link::Host;
+    if let Some(dns) = spec.dns.iter().find(|dns| own_network && dns.value.is_loopback()) {
+        warnings.push(format!(
+            "`{}` names the sandbox's own loopback, not the host's: leave it out to ask the host's resolver",
+            dns.origin
+        ));
+    }
+    if let (Some(rate), false) = (&spec.rate, spec.publish.is_empty()) {
+        warnings.push(format!("published ports are not slowed by `{}`", rate.origin));
+    }
+    warnings
 }
