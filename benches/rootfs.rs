@@ -20,9 +20,7 @@ pub(crate) fn rows(bench: &Bench) -> Result<Vec<Row>> {
     fs::write(bundle.join("config.json"), config(&bundle)?.to_string())?;
 
     let mut bryo = Command::new(&bench.bryo);
-    bryo.args(["run", "--root", "--ids", "subids", "--rootfs"])
-        .arg(&tree)
-        .args(["--", "/bin/true"]);
+    bryo.args(["run", "--rootfs"]).arg(&tree).args(["--", "/bin/true"]);
     let mut crun = Command::new("crun");
     crun.arg("--root").arg(bench.scratch.join("crun")).arg("--cgroup-manager=disabled");
     crun.args(["run", "--bundle"]).arg(&bundle).arg(format!("bench-{}", std::process::id()));
@@ -30,7 +28,7 @@ pub(crate) fn rows(bench: &Bench) -> Result<Vec<Row>> {
     let runs = bench.starts();
     let times = turns::median_times(runs, &mut [bryo, crun])?;
     Ok(vec![Row {
-        case: "`bryo run --root --ids subids --rootfs DIR`, an overlay above it, against `crun run` of \
+        case: "`bryo run --rootfs DIR`, an overlay above it, against `crun run` of \
                the tree itself"
             .to_owned(),
         bryo: Figure::Time(times[0]),

@@ -47,8 +47,12 @@ pub(crate) fn prove_that_it_runs(command: &mut Command) -> Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!("{}: {command:?}\n{}", output.status, said.trim_end()).into())
+    Err(format!("{}: {command:?}\n{}", output.status, first_lines(&output.stderr)).into())
+}
+
+/// What a failed command said, in bounds.
+pub(crate) fn first_lines(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).lines().take(5).collect::<Vec<_>>().join("\n")
 }
 
 fn start_to_end(command: &mut Command) -> Result<Duration> {
