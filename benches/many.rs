@@ -51,7 +51,7 @@ fn two_rows(
             time(&taken[1]),
         ),
         row(
-            format!("{number} at once: memory each (less MemAvailable)"),
+            format!("{number} at once: memory each, processes and kernel"),
             memory(&taken[0]),
             memory(&taken[1]),
         ),
@@ -75,11 +75,11 @@ fn round(number: usize, command: &mut Command) -> Result<Round> {
     let all_there = start_all(number, command, &mut children)
         .and_then(|()| await_all(number, command, &mut arrivals));
     let time = start.elapsed();
-    let after = available_memory()?;
+    let after = memory_in_use()?;
     drop(release);
     end_all(&mut children)?;
     all_there?;
-    Ok(Round { time, memory: (before - after) / number as f64 })
+    Ok(Round { time, memory: (after - before) / number as f64 })
 }
 
 fn start_all(number: usize, command: &mut Command, children: &mut Vec<Child>) -> Result<()> {
@@ -117,10 +117,10 @@ fn end_all(children: &mut [Child]) -> Result<()> {
 /// The kernel takes namespaces apart after their last process has gone: waits for that.
 fn settled_memory() -> Result<f64> {
     const STILL: f64 = 2e6;
-    let mut before = available_memory()?;
+    let mut before = memory_in_use()?;
     for _ in 0..40 {
         sleep(Duration::from_millis(250));
-        let now = available_memory()?;
+        let now = memory_in_use()?;
         if (now - before).abs() < STILL {
             return Ok(now);
         }
@@ -129,10 +129,20 @@ fn settled_memory() -> Result<f64> {
     Ok(before)
 }
 
-/// Bytes: it falls with the pages of processes and with what the kernel holds for them.
-fn available_memory() -> Result<f64> {
+/// Bytes of this machine that processes hold and that the kernel holds for them: not the page
+/// cache, which others fill meanwhile (proc_meminfo(5)).
+fn memory_in_use() -> Result<f64> {
+    const PARTS: [&str; 6] =
+        ["AnonPages:", "Shmem:", "KernelStack:", "PageTables:", "Slab:", "Percpu:"];
     let text = fs::read_to_string("/proc/meminfo")?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let number = line.and_then(|line| line.split_whitespace().next()).ok_or("no MemAvailable")?;
-    Ok(number.parse::<f64>()? * 1024.0)
+    let mut kibibytes = 0.0;
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        if let (Some(name), Some(number)) = (words.next(), words.next())
+            && PARTS.contains(&name)
+        {
+            kibibytes += number.parse::<f64>()?;
+        }
+    }
+    Ok(kibibytes * 1024.0)
 }
