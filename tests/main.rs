@@ -15,6 +15,7 @@ mod explain;
 mod harness;
 mod house;
 mod net;
+mod overlay;
 mod plans;
 mod policy;
 mod ports;

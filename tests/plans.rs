@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bryo::base::{Error, HostPath, Result, Text};
-use bryo::host::{Host, PathFact};
+use bryo::host::{Host, Kept, PathFact};
 use bryo::plan::{Plan, explain, resolve};
 use bryo::spec::word::Takes;
 use bryo::spec::words::{WORDS, find};
@@ -75,6 +75,12 @@ fn plans() -> Vec<Case> {
             everything(),
             &["--overlay=/opt", "--overlay-dir=~/kept", "--overlay-driver=fuse"],
         ),
+        case(
+            "overlay-kept-before",
+            everything_but(kept_by_fuse),
+            &["--overlay=/opt", "--overlay-dir=~/kept"],
+        ),
+        case("overlay-on-disk", everything_but(scratch_on_disk), &["--overlay=/opt"]),
         case(
             "every-kind-of-layer",
             everything(),
@@ -183,6 +189,16 @@ fn refusals() -> Vec<Case> {
         case("grace-without-timeout", everything(), &["--grace=2s"]),
         case("no-overlay-at-all", everything_but(bare), &["--overlay=/opt"]),
         case("no-fuse", everything_but(bare), &["--overlay=/opt", "--overlay-driver=fuse"]),
+        case(
+            "kept-by-another-driver",
+            everything_but(kept_by_fuse),
+            &["--overlay=/opt", "--overlay-dir=~/kept", "--overlay-driver=kernel"],
+        ),
+        case(
+            "kept-over-another-directory",
+            everything_but(kept_by_fuse),
+            &["--overlay=/srv/data", "--overlay-dir=~/kept"],
+        ),
         case("overlay-dir-of-nothing", everything(), &["--overlay-dir=~/kept"]),
         case("source-missing", everything(), &["--ro=/srv/nothing"]),
         case("source-dangling", everything(), &["--ro=/srv/dangling"]),
@@ -219,6 +235,15 @@ fn no_overlay(host: &mut Host) {
 
 fn old_tmpfs(host: &mut Host) {
     host.kernel.tmpfs_has_user_xattrs = false;
+}
+
+fn kept_by_fuse(host: &mut Host) {
+    let lowers = [(0, HostPath::absolute("/opt"))].into();
+    host.kept = Some(Kept { driver: Text::from("fuse"), lowers });
+}
+
+fn scratch_on_disk(host: &mut Host) {
+    host.environment.push((Text::from("BRYO_SCRATCH"), Text::from("/var/tmp/ada")));
 }
 
 /// Only the kernel, and of that the least.

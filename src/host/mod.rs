@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod contents;
 pub mod findings;
+mod kept;
 mod kernel;
 mod mounts;
 mod needs;
@@ -17,10 +18,11 @@ mod subids;
 
 pub use account::{Account, account_in};
 pub use contents::Contents;
+pub use kept::Kept;
 pub use kernel::Kernel;
 pub use mounts::{MountPoint, parse_mountinfo};
 pub use needs::Needs;
-pub use overlay::OverlayAbility;
+pub use overlay::{OverlayAbility, try_fuse_device, try_kernel_overlay};
 pub use paths::{PathFact, PathFacts};
 pub use programs::{Program, Programs};
 pub use resolver::ResolverConfig;
@@ -43,6 +45,8 @@ pub struct Host {
     /// `Err` holds the reason why there are none. Read only when asked for.
     pub subids: Result<SubIds, String>,
     pub overlay: OverlayAbility,
+    /// What the directory for kept overlays holds.
+    pub kept: Option<Kept>,
     pub mounts: Vec<MountPoint>,
     pub resolver: ResolverConfig,
     pub contents: Contents,
@@ -73,6 +77,10 @@ impl Host {
             } else {
                 OverlayAbility::default()
             },
+            kept: needs.kept.as_ref().and_then(|typed| {
+                let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
+                kept::read(&HostPath::resolve(typed.as_os_str(), &base, &account.home))
+            }),
             mounts: if needs.overlay { mounts::read() } else { Vec::new() },
             resolver: if needs.resolver {
                 ResolverConfig::read()

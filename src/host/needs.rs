@@ -6,6 +6,8 @@ use crate::base::Text;
 pub struct Needs {
     pub subids: bool,
     pub overlay: bool,
+    /// The directory of kept overlays, as it was typed.
+    pub kept: Option<Text>,
     pub user_network: bool,
     pub resolver: bool,
     /// Whether a fresh /proc can be mounted: only where a run without one would be taken.

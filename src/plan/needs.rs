@@ -32,6 +32,7 @@ pub fn needs(spec: &Spec) -> Needs {
         needs.paths.push(directory.clone());
     }
     needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
+    needs.kept = spec.overlay_dir.as_ref().map(|dir| dir.value.clone());
     for wish in &spec.view {
         match &wish.value {
             ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. } => {

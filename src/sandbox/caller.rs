@@ -16,6 +16,7 @@ use crate::sys::{Errno, file};
 
 use super::helper::Helper;
 use super::net::Uplink;
+use super::overlay::{self, Scratch};
 use super::status::Status;
 use super::terminal::{Outside, Place, Ready, Streams};
 use super::wire::{Order, Received, Report, Wire};
@@ -47,11 +48,12 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let signals = SignalQueue::open(&SIGNALS)?;
     let streams = Streams::of_the_caller();
     let (wire, inner_wire) = wire::pair()?;
+    let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((wire, uplink));
-            init::run(plan, inner_wire, signals, streams)
+            init::run(plan, inner_wire, signals, streams, scratch.as_ref())
         }
         Fork::Parent(init) => {
             drop(inner_wire);
@@ -63,6 +65,8 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 signals,
                 uplink,
                 helpers: Vec::new(),
+                scratch,
+                overlays: overlay::Outside::default(),
                 terminal: None,
                 stop_was_asked_for: false,
             };
@@ -114,6 +118,8 @@ struct Sandbox<'a> {
     signals: SignalQueue,
     uplink: Uplink,
     helpers: Vec<Helper>,
+    scratch: Option<Scratch>,
+    overlays: overlay::Outside,
     terminal: Option<Outside>,
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
@@ -131,6 +137,7 @@ struct Woken {
 
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
+        self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
         self.write_maps_if_it_is_ours()?;
         let mut clock = Clock::new(self.plan);
         loop {
@@ -205,6 +212,11 @@ impl Sandbox<'_> {
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
             Report::Failed(error) => Err(error),
+            Report::OverlayWaits { upper } => {
+                let device = received.descriptor;
+                self.helpers.push(self.overlays.start_helper(self.plan, upper, device)?);
+                Ok(None)
+            }
             Report::Missing { error, path } => {
                 Err(missing::with_its_place(error, &path, self.plan))
             }
@@ -340,6 +352,8 @@ impl Sandbox<'_> {
         // Already dead is what is wanted; any other failure would leave nothing more to try.
         let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
         let _ = process::wait_for_end(self.init.pid);
+        self.helpers.clear();
+        self.overlays.end();
     }
 }
 

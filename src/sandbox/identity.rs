@@ -114,7 +114,7 @@ pub(super) fn become_payload(identity: &Identity) -> Result<()> {
     Ok(())
 }
 
-fn capability_set(names: &[&str]) -> capability::CapabilitySet {
+pub(super) fn capability_set(names: &[&str]) -> capability::CapabilitySet {
     let bits = capability::CAPABILITIES
         .iter()
         .filter(|(name, _)| names.contains(name))

@@ -15,12 +15,19 @@ use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
 use super::caller::{self, NetworkNamespace};
+use super::overlay::{Overlays, Scratch};
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
 use super::{identity, net, payload, view};
 
-pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, streams: Option<Streams>) -> ! {
-    let payload = match prepare(plan, &wire, streams) {
+pub(super) fn run(
+    plan: &Plan,
+    wire: Wire,
+    signals: SignalQueue,
+    streams: Option<Streams>,
+    scratch: Option<&Scratch>,
+) -> ! {
+    let payload = match prepare(plan, &wire, streams, scratch) {
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
@@ -53,7 +60,12 @@ enum End {
 }
 
 /// From the clone to the running payload.
-fn prepare(plan: &Plan, wire: &Wire, streams: Option<Streams>) -> Result<Payload> {
+fn prepare(
+    plan: &Plan,
+    wire: &Wire,
+    streams: Option<Streams>,
+    scratch: Option<&Scratch>,
+) -> Result<Payload> {
     capability::die_with_parent()?;
     let network = begin_network(plan)?;
     map_own_id(plan, wire)?;
@@ -61,7 +73,7 @@ fn prepare(plan: &Plan, wire: &Wire, streams: Option<Streams>) -> Result<Payload
     namespace::sethostname(&plan.hostname)?;
     let materials = view::gather(plan)?;
     await_id_maps(plan, wire)?;
-    let devpts = view::build(plan, materials)?;
+    let devpts = view::build(plan, materials, &Overlays::open(plan, scratch, wire)?)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     net::finish(&plan.network, wire)?;

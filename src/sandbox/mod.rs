@@ -10,6 +10,7 @@ mod init;
 mod interpreter;
 mod missing;
 mod net;
+mod overlay;
 mod payload;
 mod status;
 mod terminal;

@@ -17,6 +17,8 @@ use super::terminal::Place;
 pub(super) enum Report {
     /// The launch failed; nothing more follows.
     Failed(Error),
+    /// An overlay is mounted, and waits for its helper; its device comes with this.
+    OverlayWaits { upper: usize },
     /// The outer end of the sandbox's terminal comes with this.
     Terminal,
     /// The payload was executed.

@@ -24,6 +24,9 @@ impl Errno {
     pub const EEXIST: Self = Self(libc::EEXIST);
     pub const EXDEV: Self = Self(libc::EXDEV);
     pub const ENOTDIR: Self = Self(libc::ENOTDIR);
+    pub const EOVERFLOW: Self = Self(libc::EOVERFLOW);
+    pub const EISDIR: Self = Self(libc::EISDIR);
+    pub const ENOTEMPTY: Self = Self(libc::ENOTEMPTY);
     pub const EINVAL: Self = Self(libc::EINVAL);
     pub const EMFILE: Self = Self(libc::EMFILE);
     pub const ERANGE: Self = Self(libc::ERANGE);

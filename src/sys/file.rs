@@ -228,6 +228,12 @@ pub fn has_extended_attribute(path: &Path, name: &CStr) -> bool {
     fs::getxattr(path, name, &mut [0u8; 256]).is_ok()
 }
 
+/// Opens a host path for reading and writing; reads of it will wait.
+pub fn open_path_for_update(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOCTTY;
+    fs::openat(CWD, path, flags, Mode::empty()).named(|| format!("open({path:?}, O_RDWR)"))
+}
+
 /// Reads a host file whole, at most `limit` bytes.
 pub fn read_path(path: &Path, limit: usize) -> Result<Vec<u8>> {
     let fd = open_path_for_reading(path)?;

@@ -10,6 +10,7 @@ mod call;
 
 pub mod capability;
 pub mod clone;
+pub mod entry;
 pub mod epoll;
 pub mod file;
 pub mod landlock;

@@ -57,6 +57,12 @@ pub fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
     move_mount(tree, c"", target, c"", flags).named(|| "move_mount".to_owned())
 }
 
+/// Takes a mount, and what is mounted on it, out of this mount namespace (`MNT_DETACH`).
+pub fn detach(mount: BorrowedFd<'_>) -> Result<()> {
+    let path = path_of_descriptor(mount);
+    unmount(path.as_str(), UnmountFlags::DETACH).named(|| format!("umount2({path}, MNT_DETACH)"))
+}
+
 /// Adds `set` to the attributes of a mount and cuts it off from mount propagation, so that nothing
 /// mounted on the host later appears inside, nor the other way round.
 pub fn set_attributes(mount: BorrowedFd<'_>, set: MountAttr, reach: Reach) -> Result<()> {
@@ -110,10 +116,22 @@ pub fn new_filesystem(
                 .named(|| format!("fsconfig({fstype}, {key}={value})"))?,
         }
     }
-    fsconfig_create(context).named(|| format!("fsconfig({fstype}, create)"))?;
+    fsconfig_create(context).named(|| format!("fsconfig({fstype}, create){}", said(context)))?;
     let attributes = MountAttrFlags::from_bits_retain(attributes.0 as u32);
     fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .named(|| format!("fsmount({fstype})"))
+}
+
+/// What the filesystem says about a failed option: lines such as `e overlay: no lowerdir`.
+fn said(context: BorrowedFd<'_>) -> String {
+    let mut line = [0; 512];
+    match rustix::io::read(context, &mut line) {
+        Ok(length) if length > 2 => {
+            let line = String::from_utf8_lossy(&line[2..length]);
+            format!(" says `{}`", line.trim().escape_debug())
+        }
+        _ => String::new(),
+    }
 }
 
 /// Makes the current directory the root of the mount namespace and lets go of the old root: after

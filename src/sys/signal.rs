@@ -90,6 +90,17 @@ pub fn unblock_all() -> Result<()> {
     set_mask(libc::SIG_SETMASK, &set_of(&[]))
 }
 
+/// Blocks every signal that can be blocked.
+pub fn block_all() -> Result<()> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the whole set before it is read.
+    let set = unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        set.assume_init()
+    };
+    set_mask(libc::SIG_SETMASK, &set)
+}
+
 /// Gives a signal its default action.
 pub fn set_default(signal: i32) -> Result<()> {
     // SAFETY: SIG_DFL is no function of ours, so nothing can be called at a bad moment.

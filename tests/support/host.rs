@@ -41,6 +41,7 @@ pub(crate) fn everything() -> Host {
             gids: vec![IdRange { first: 200_000, count: 65_536 }],
         }),
         overlay: OverlayAbility { kernel: None, fuse_device: None },
+        kept: None,
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
         contents: contents(),

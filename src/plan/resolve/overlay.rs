@@ -35,6 +35,7 @@ pub(super) fn decide(
             None => Ok(None),
         };
     }
+    check_lowers(spec, host, uppers)?;
     let driver = driver(spec, host, uppers, remarks)?;
     let scratch = scratch(spec, host)?;
     Ok(Some(OverlayPlan { driver, scratch }))
@@ -56,12 +57,14 @@ fn driver(
         );
         Error::new(why).within(clause).hint("`bryo doctor` tells what each driver lacks here")
     };
-    let (plan, took, why) = match asked.map_or(OverlayDriver::Auto, |d| d.value) {
+    let remembered = remembered(spec, host)?;
+    let said_by = if remembered.is_some() { "it wrote the kept layers" } else { "asked for" };
+    let (plan, took, why) = match wanted(spec, remembered)? {
         OverlayDriver::Kernel => match no_kernel {
             Some(why) => return Err(cannot(why)),
-            None => (OverlayDriverPlan::Kernel, "kernel", "asked for".to_owned()),
+            None => (OverlayDriverPlan::Kernel, "kernel", said_by.to_owned()),
         },
-        OverlayDriver::Fuse => (fuse.map_err(cannot)?, "fuse", "asked for".to_owned()),
+        OverlayDriver::Fuse => (fuse.map_err(cannot)?, "fuse", said_by.to_owned()),
         OverlayDriver::Auto => match (no_kernel, mounts_below(host, uppers), fuse) {
             (None, None, _) => (OverlayDriverPlan::Kernel, "kernel", "it works here".to_owned()),
             (None, Some(_), Err(_)) => {
@@ -76,6 +79,55 @@ fn driver(
     };
     remarks.rungs.push(Rung { need: "overlay", took: took.to_owned(), why });
     Ok(plan)
+}
+
+/// The driver that wrote what is kept: the two do not read each other's notes, and files that were
+/// deleted would come back.
+fn remembered(spec: &Spec, host: &Host) -> Result<Option<OverlayDriver>> {
+    match (&spec.overlay_dir, &host.kept) {
+        (Some(dir), Some(kept)) => match kept.driver.as_bytes() {
+            b"kernel" => Ok(Some(OverlayDriver::Kernel)),
+            b"fuse" => Ok(Some(OverlayDriver::Fuse)),
+            _ => Err(refused(dir, format!("`{}` in it is no overlay driver", kept.driver))),
+        },
+        _ => Ok(None),
+    }
+}
+
+fn wanted(spec: &Spec, remembered: Option<OverlayDriver>) -> Result<OverlayDriver> {
+    let Some(asked) = &spec.overlay_driver else {
+        return Ok(remembered.unwrap_or(OverlayDriver::Auto));
+    };
+    match remembered {
+        Some(remembered) if asked.value != OverlayDriver::Auto && asked.value != remembered => {
+            let word = match remembered {
+                OverlayDriver::Fuse => "fuse",
+                OverlayDriver::Kernel | OverlayDriver::Auto => "kernel",
+            };
+            Err(refused(asked, format!("the kept layers were written by the {word} driver"))
+                .hint(format!("use `--overlay-driver {word}`, or another `--overlay-dir`")))
+        }
+        Some(remembered) => Ok(remembered),
+        None => Ok(asked.value),
+    }
+}
+
+/// Each kept layer lies over the directory it was made for, and no other.
+fn check_lowers(spec: &Spec, host: &Host, uppers: &Uppers) -> Result<()> {
+    let (Some(dir), Some(kept)) = (&spec.overlay_dir, &host.kept) else { return Ok(()) };
+    for (number, lower) in uppers.lowers.iter().enumerate() {
+        match kept.lowers.get(&number) {
+            Some(before) if before != lower => {
+                return Err(refused(
+                    dir,
+                    format!("its layer {number} was made over `{before}`, not over `{lower}`"),
+                )
+                .hint("keep this one in another directory"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn fuse(host: &Host) -> std::result::Result<OverlayDriverPlan, String> {
@@ -106,9 +158,20 @@ fn scratch(spec: &Spec, host: &Host) -> Result<ScratchPlan> {
             _ => Err(refused(dir, format!("`{path}` is not a directory"))),
         };
     }
+    if let Some(parent) = host.variable("BRYO_SCRATCH").filter(|dir| !dir.as_bytes().is_empty()) {
+        let root = HostPath::absolute("/");
+        let parent = HostPath::resolve(parent.as_os_str(), &root, &host.account.home);
+        return Ok(ScratchPlan::Disk { parent });
+    }
     if host.kernel.tmpfs_has_user_xattrs {
         // Half of the memory, as the kernel's own default for a tmpfs.
         return Ok(ScratchPlan::Memory { size: Size(host.kernel.memory / 2) });
     }
-    Ok(ScratchPlan::Disk { parent: host.account.home.join(".local/share/bryo/scratch") })
+    let absolute = |name| host.variable(name).filter(|dir| dir.as_bytes().starts_with(b"/"));
+    let data = match (absolute("BRYO_DATA_DIR"), absolute("XDG_DATA_HOME")) {
+        (Some(own), _) => HostPath::absolute(own.as_os_str()),
+        (None, Some(data)) => HostPath::absolute(data.as_os_str()).join("bryo"),
+        (None, None) => host.account.home.join(".local/share/bryo"),
+    };
+    Ok(ScratchPlan::Disk { parent: data.join("scratch") })
 }

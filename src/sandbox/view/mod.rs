@@ -9,12 +9,14 @@ mod root;
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::base::{BoxPath, Context, Error, Result};
-use crate::plan::{Layer, Plan, Step};
+use crate::base::{BoxPath, Context, Error, HostPath, Result};
+use crate::plan::{Layer, Plan, Root, Step, Upper};
+use crate::sys::Errno;
 use crate::sys::file::{self, FileKind, Links};
 use crate::sys::mount::{self, FsOption, MountAttr, Reach};
 use crate::sys::process;
 
+use super::overlay::{Above, Overlay, Overlays};
 use gather::{Material, Materials};
 use place::{Place, Target};
 
@@ -23,6 +25,7 @@ pub(super) use gather::gather;
 /// The new root under construction.
 pub(super) struct Construction<'a> {
     plan: &'a Plan,
+    overlays: &'a Overlays<'a>,
     place: Place,
     /// Filesystems of our own that nothing more is to be written to once the view is built.
     closed_at_the_end: Vec<OwnedFd>,
@@ -34,16 +37,32 @@ const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
 /// Builds the view from what was gathered for it, and makes it the root of this mount namespace;
 /// the devpts in it, if it has one.
-pub(super) fn build(plan: &Plan, materials: Materials) -> Result<Option<OwnedFd>> {
+pub(super) fn build(
+    plan: &Plan,
+    materials: Materials,
+    overlays: &Overlays<'_>,
+) -> Result<Option<OwnedFd>> {
     let umask = file::set_umask(0);
-    let mut view = root::begin(plan)?;
+    let mut view = root::begin(plan, overlays)?;
     for (step, material) in materials.beside(plan) {
-        view.take(step, material).map_err(|e| named(e, step))?;
+        match view.take(step, material) {
+            Err(e) if may_be_missing(plan, step, &e) => {}
+            result => result.map_err(|e| named(e, step))?,
+        }
     }
     view.close()?;
     view.enter()?;
     file::set_umask(umask);
     Ok(view.devpts)
+}
+
+/// A small file of our own that a tree has no place for, in a directory whose owner is not mapped
+/// into the sandbox: not even an overlay lets us write there, and the tree works without it.
+fn may_be_missing(plan: &Plan, step: &Step, error: &Error) -> bool {
+    matches!(plan.view.root, Root::OverlaidTree { .. })
+        && matches!(step.layer, Layer::File { .. } | Layer::Copy { .. })
+        && step.origin == "default"
+        && matches!(error.errno(), Some(Errno::EACCES | Errno::EPERM | Errno::EOVERFLOW))
 }
 
 /// An error of a step, with the place it was to make and where it was asked for.
@@ -68,12 +87,32 @@ impl Construction<'_> {
             (Layer::Symlink { target }, _) => self.place.make_symlink(at, target),
             (Layer::Hidden, _) => self.hide(at),
             (Layer::Proc, _) => self.proc(at),
-            (Layer::Overlay { .. }, _) => Ok(()),
+            (Layer::Overlay { lower, upper }, _) => self.overlay(lower, *upper, at),
             (
                 Layer::Bind { .. } | Layer::Copy { .. } | Layer::Device { .. } | Layer::Dev { .. },
                 Material::Nothing | Material::Nodes(_),
             ) => Err(Error::new("nothing was gathered for it")),
         }
+    }
+
+    /// A directory of the host below a writable layer: what is written there, the host never sees.
+    fn overlay(&mut self, lower: &HostPath, upper: Upper, at: &BoxPath) -> Result<()> {
+        let Overlay { root, above } = self.overlays.make(lower, upper)?;
+        self.place.attach(&root, at, Target::Directory)?;
+        self.place.own(root.as_fd())?;
+        self.cover(at, above)
+    }
+
+    /// Puts the other parts of an overlay on top of it.
+    fn cover(&mut self, at: &BoxPath, above: Vec<Above>) -> Result<()> {
+        for Above { path, kind, mount } in above {
+            let target = match kind {
+                FileKind::Directory => Target::Directory,
+                FileKind::Regular | FileKind::Symlink | FileKind::Other => Target::File,
+            };
+            self.place.attach(&mount, &at.join(path), target)?;
+        }
+        Ok(())
     }
 
     fn tmpfs(&mut self, at: &BoxPath, size: u64, mode: u32) -> Result<()> {
@@ -138,6 +177,17 @@ impl Construction<'_> {
 
     fn enter(&self) -> Result<()> {
         file::change_directory_to(self.place.root())?;
-        mount::pivot_into_current_directory().context(|| "cannot enter the view".to_owned())
+        mount::pivot_into_current_directory().context(|| "cannot enter the view".to_owned())?;
+        check_that_nothing_is_above()
     }
+}
+
+/// A mount that was left on the old root would have been detached in its place, and `/..` would
+/// lead to the host.
+fn check_that_nothing_is_above() -> Result<()> {
+    let inode = |path: &str| file::status_of_path(path.as_ref()).map(|status| status.inode);
+    if inode("/")? == inode("/..")? {
+        return Ok(());
+    }
+    Err(Error::new("the host's root is still there").within("cannot enter the view"))
 }

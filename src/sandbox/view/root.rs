@@ -4,12 +4,12 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::base::size::Size;
-use crate::base::{Context, Result};
+use crate::base::{BoxPath, Context, Result};
 use crate::plan::{Plan, Root};
-use crate::spec::Access;
 use crate::sys::file;
 use crate::sys::mount::{self, FsOption};
 
+use super::super::overlay::Overlays;
 use super::place::Place;
 use super::{Construction, NO_PRIVILEGE, gather};
 
@@ -18,7 +18,8 @@ const ASSEMBLED_SIZE: u64 = 64 * Size::MIB;
 
 /// Mounts the new root over the old one: path walks that begin at the old root do not see it, and
 /// its own descriptor leads to it.
-pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
+pub(super) fn begin<'a>(plan: &'a Plan, overlays: &'a Overlays<'a>) -> Result<Construction<'a>> {
+    let mut above = Vec::new();
     let root = match &plan.view.root {
         Root::Assembled => {
             let size = ASSEMBLED_SIZE.to_string();
@@ -26,16 +27,26 @@ pub(super) fn begin(plan: &Plan) -> Result<Construction<'_>> {
             mount::new_filesystem("tmpfs", &options, NO_PRIVILEGE)?
         }
         Root::Tree { directory, access } => gather::bind(directory, *access)?.fd,
-        Root::OverlaidTree { directory, .. } => gather::bind(directory, Access::ReadOnly)?.fd,
+        Root::OverlaidTree { directory, upper } => {
+            let overlay = overlays.make(directory, *upper)?;
+            above = overlay.above;
+            overlay.root
+        }
     };
     let old = file::open_without_links(Path::new("/"))?;
     mount::attach(root.as_fd(), old.as_fd()).context(|| "cannot mount the new root".to_owned())?;
     let mut closed_at_the_end = Vec::new();
     let mut place = Place::new(root);
-    if plan.view.root == Root::Assembled {
-        let root = crate::sys::process::duplicate(place.root())?;
-        place.own(root.as_fd())?;
-        closed_at_the_end.push(root);
+    let root = crate::sys::process::duplicate(place.root())?;
+    match &plan.view.root {
+        Root::Assembled => {
+            place.own(root.as_fd())?;
+            closed_at_the_end.push(root);
+        }
+        Root::OverlaidTree { .. } => place.own(root.as_fd())?,
+        Root::Tree { .. } => {}
     }
-    Ok(Construction { plan, place, closed_at_the_end, devpts: None })
+    let mut view = Construction { plan, overlays, place, closed_at_the_end, devpts: None };
+    view.cover(&BoxPath::root(), above)?;
+    Ok(view)
 }

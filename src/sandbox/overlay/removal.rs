@@ -1,0 +1,102 @@
+//! Removing a directory tree that a sandbox wrote: by descriptor, never through a link, and in
+//! constant depth, since an adversary can nest directories deeper than any stack or path.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use crate::base::Result;
+use crate::sys::{Errno, entry, file};
+
+/// Empties and removes the directory of that name.
+pub(super) fn remove(parent: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<()> {
+    let directory = entry::open_directory_at(parent, name)?;
+    empty(directory.as_fd())?;
+    Ok(entry::remove_directory_at(parent, name)?)
+}
+
+/// A directory that holds others gives them to the top one, and is empty itself then.
+fn empty(top: BorrowedFd<'_>) -> Result<()> {
+    let mut number = 0_u64;
+    loop {
+        let names = file::names_in(top)?;
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            if is_removed(top, &name)? {
+                continue;
+            }
+            let directory = entry::open_directory_at(top, &name)?;
+            for inner in file::names_in(directory.as_fd())? {
+                if !is_removed(directory.as_fd(), &inner)? {
+                    lift(directory.as_fd(), &inner, top, &mut number)?;
+                }
+            }
+            drop(directory);
+            match entry::remove_directory_at(top, &name) {
+                Ok(()) => {}
+                // Something was written just now by a process that is being killed: once more.
+                Err(e) if matches!(e.errno, Errno::ENOENT | Errno::ENOTEMPTY) => {}
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+/// Whether it could be removed at once: it was no directory, or an empty one.
+fn is_removed(directory: BorrowedFd<'_>, name: &OsString) -> Result<bool> {
+    match file::remove_file_at(directory, Path::new(name)) {
+        Ok(()) => return Ok(true),
+        Err(e) if e.errno == Errno::ENOENT => return Ok(true),
+        Err(e) if matches!(e.errno, Errno::EISDIR | Errno::EPERM) => {}
+        Err(e) => return Err(e.into()),
+    }
+    match entry::remove_directory_at(directory, name) {
+        Ok(()) => Ok(true),
+        Err(e) if e.errno == Errno::ENOTEMPTY => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn lift(
+    from: BorrowedFd<'_>,
+    name: &OsString,
+    top: BorrowedFd<'_>,
+    number: &mut u64,
+) -> Result<()> {
+    loop {
+        *number += 1;
+        // Over an existing directory rename(2) succeeds only if that one is empty, which is well.
+        match entry::rename_between(from, name, top, format!("bryo-{number}").as_ref()) {
+            Ok(()) => return Ok(()),
+            Err(e) if e.errno == Errno::ENOENT => return Ok(()),
+            Err(e) if matches!(e.errno, Errno::ENOTEMPTY | Errno::ENOTDIR | Errno::EEXIST) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_deep_tree_goes_and_a_link_is_not_followed() {
+        let base = std::env::temp_dir().join(format!("bryo-removal-{}", std::process::id()));
+        fs::create_dir_all(base.join("victim/kept")).unwrap();
+        fs::create_dir_all(base.join("tree/a/b/c/d")).unwrap();
+        fs::write(base.join("tree/a/b/file"), "x").unwrap();
+        fs::create_dir_all(base.join("tree/bryo-1/x")).unwrap();
+        symlink("../victim", base.join("tree/link")).unwrap();
+        symlink("../../victim", base.join("tree/a/link")).unwrap();
+        let fd = file::open_path_for_reading(&base).unwrap();
+        remove(fd.as_fd(), "tree".as_ref()).unwrap();
+        let left: Vec<_> = fs::read_dir(&base).unwrap().map(|e| e.unwrap().file_name()).collect();
+        assert_eq!(left, ["victim"]);
+        assert!(base.join("victim/kept").exists());
+        fs::remove_dir_all(&base).unwrap();
+    }
+}

@@ -1,0 +1,85 @@
+//! One upper layer on disk or in memory: `NAME/upper` for what is written, `NAME/work` for the
+//! driver, `NAME/lower` naming the directory below it if the layer is kept.
+//!
+//! An upper over another lower would show the deletions and changes of one tree in the other:
+//! that is refused here, once more, for the layers whose names only the mount table tells.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sys::{Errno, entry, file};
+
+use super::{Keeping, directory_below, named};
+
+pub(super) struct UpperLayer {
+    pub(super) upper: OwnedFd,
+    pub(super) work: OwnedFd,
+}
+
+/// Opens the layer of that name below `base`, made as it should be if it is not there.
+pub(super) fn open(
+    base: BorrowedFd<'_>,
+    name: &str,
+    lower: BorrowedFd<'_>,
+    lower_path: &HostPath,
+    keeping: Keeping,
+) -> Result<UpperLayer> {
+    make_directory(base, name)?;
+    let layer = directory_below(base, name)?;
+    if keeping == Keeping::Kept {
+        record_lower(layer.as_fd(), lower_path)?;
+    }
+    make_directory(layer.as_fd(), "work")?;
+    let work = directory_below(layer.as_fd(), "work")?;
+    let is_new = make_directory(layer.as_fd(), "upper")?;
+    let upper = directory_below(layer.as_fd(), "upper")?;
+    if is_new {
+        look_like(upper.as_fd(), lower)?;
+    }
+    Ok(UpperLayer { upper, work })
+}
+
+fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<bool> {
+    match file::make_directory_at(parent, named(name), 0o700) {
+        Ok(()) => Ok(true),
+        Err(e) if e.errno == Errno::EEXIST => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Gives a copy the owner, mode and times of its source: the root of an overlay shows those of
+/// its uppermost layer.
+pub(super) fn look_like(copy: BorrowedFd<'_>, source: BorrowedFd<'_>) -> Result<()> {
+    let attributes = entry::attributes(source)?;
+    match entry::change_owner(copy, attributes.uid, attributes.gid) {
+        Ok(()) => {}
+        // An owner who is not mapped into the sandbox: then it is the user's own.
+        Err(e) if matches!(e.errno, Errno::EINVAL | Errno::EPERM) => {}
+        Err(e) => return Err(e.into()),
+    }
+    entry::change_mode(copy, attributes.mode)?;
+    Ok(entry::change_times(copy, &attributes.times)?)
+}
+
+fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<()> {
+    let path = lower.as_path().as_os_str();
+    let recorded = match entry::open_file_at(layer, "lower".as_ref()) {
+        Ok(fd) => file::read_all(fd.as_fd(), 1 << 16)?,
+        Err(e) if e.errno == Errno::ENOENT => Vec::new(),
+        Err(e) => return Err(e.into()),
+    };
+    if recorded.is_empty() {
+        // Nothing was mounted with it yet, or an earlier run ended right here.
+        let _ = file::remove_file_at(layer, named("lower"));
+        let fd = file::create_below(layer, named("lower"), 0o600)?;
+        return file::write_all(fd.as_fd(), path.as_bytes())
+            .context(|| "cannot note which directory the kept layer is over".to_owned());
+    }
+    if recorded == path.as_bytes() {
+        return Ok(());
+    }
+    let recorded = Text::from(std::ffi::OsStr::from_bytes(&recorded));
+    Err(Error::new(format!("the kept layer was made over `{recorded}`"))
+        .hint("keep this one in another directory with `--overlay-dir`"))
+}

@@ -1,0 +1,129 @@
+//! Entries of a directory, named from its descriptor and never through a link: owner, mode, times,
+//! attributes, locks, removal.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
+
+use super::call::{Errno, Named, Result};
+use super::file::FileStatus;
+
+/// The times of an inode, to be given to another one.
+#[derive(Clone, Debug)]
+pub struct Times(fs::Timestamps);
+
+/// Owner, mode and times of what a descriptor (`O_PATH` too) holds.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    pub uid: u32,
+    pub gid: u32,
+    pub mode: u32,
+    pub times: Times,
+}
+
+pub fn attributes(fd: BorrowedFd<'_>) -> Result<Attributes> {
+    let stat = fs::fstat(fd).named(|| format!("fstat({})", fd.as_raw_fd()))?;
+    let time = |seconds: i64, nanoseconds: u64| fs::Timespec {
+        tv_sec: seconds,
+        tv_nsec: nanoseconds.try_into().unwrap_or(0),
+    };
+    let times = fs::Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    };
+    let (uid, gid, mode) = (stat.st_uid, stat.st_gid, stat.st_mode & 0o7777);
+    Ok(Attributes { uid, gid, mode, times: Times(times) })
+}
+
+/// The status of a name, which is not followed if it is a link.
+pub fn status_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<FileStatus> {
+    fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .map(FileStatus::from)
+        .named(|| format!("fstatat({name:?})"))
+}
+
+/// A directory, open to list its names.
+pub fn open_directory_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(directory, name, flags, Mode::empty()).named(|| format!("openat({name:?})"))
+}
+
+/// A regular file, open for reading.
+pub fn open_file_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    fs::openat(directory, name, flags, Mode::empty()).named(|| format!("openat({name:?})"))
+}
+
+/// A file that stays, made if it is missing, open for reading and writing.
+pub fn open_or_make_file(path: &Path, mode: u32) -> Result<OwnedFd> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(CWD, path, flags, Mode::from_raw_mode(mode)).named(|| format!("open({path:?})"))
+}
+
+/// Makes a directory and all above it that is missing.
+pub fn make_directories(path: &Path, mode: u32) -> Result<()> {
+    match fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(rustix::io::Errno::NOENT) => {
+            if let Some(parent) = path.parent() {
+                make_directories(parent, mode)?;
+            }
+            fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)).named(|| format!("mkdir({path:?})"))
+        }
+        Err(e) => Err(e).named(|| format!("mkdir({path:?})")),
+    }
+}
+
+/// Where a link in a directory points.
+pub fn link_target_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<PathBuf> {
+    let target =
+        fs::readlinkat(directory, name, Vec::new()).named(|| format!("readlinkat({name:?})"))?;
+    Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+}
+
+pub fn remove_directory_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    fs::unlinkat(directory, name, AtFlags::REMOVEDIR).named(|| format!("rmdir({name:?})"))
+}
+
+pub fn rename_between(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::renameat(from, name, to, new_name).named(|| format!("renameat({name:?}, {new_name:?})"))
+}
+
+pub fn change_owner(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
+    let (owner, group) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
+    fs::fchown(fd, Some(owner), Some(group)).named(|| format!("fchown({uid}, {gid})"))
+}
+
+pub fn change_mode(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
+    fs::fchmod(fd, Mode::from_raw_mode(mode)).named(|| format!("fchmod({mode:o})"))
+}
+
+pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {
+    fs::futimens(fd, &times.0).named(|| "futimens".to_owned())
+}
+
+pub fn set_attribute(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<()> {
+    fs::fsetxattr(fd, name, value, fs::XattrFlags::empty()).named(|| format!("fsetxattr({name})"))
+}
+
+pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {
+    fs::ftruncate(fd, 0).named(|| "ftruncate".to_owned())
+}
+
+/// Locks a file or directory for this open file (flock(2)), which forks share; `false` if another
+/// one holds it.
+pub fn try_lock(fd: BorrowedFd<'_>) -> Result<bool> {
+    match fs::flock(fd, fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(e) if Errno(e.raw_os_error()) == Errno::EAGAIN => Ok(false),
+        Err(e) => Err(e).named(|| "flock".to_owned()),
+    }
+}
