@@ -4,7 +4,7 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::base::{Context, Error, Result};
 use crate::plan::{Link, MapWriter, Plan};
@@ -14,6 +14,7 @@ use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue, Stopping};
 use crate::sys::{Errno, file};
 
+use super::clock::{Clock, Tick};
 use super::helper::Helper;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
@@ -354,50 +355,5 @@ impl Sandbox<'_> {
         let _ = process::wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
-    }
-}
-
-/// What the clock says.
-enum Tick {
-    NotYet,
-    TimeIsOver,
-    GraceIsOver,
-}
-
-/// The timeout: TERM when the time is over, KILL after the grace.
-struct Clock {
-    deadline: Option<Instant>,
-    grace: Duration,
-    timed_out: bool,
-}
-
-impl Clock {
-    fn new(plan: &Plan) -> Self {
-        Self {
-            deadline: plan.life.timeout.and_then(|timeout| Instant::now().checked_add(timeout.0)),
-            grace: plan.life.grace.0,
-            timed_out: false,
-        }
-    }
-
-    fn until_next(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
-    }
-
-    fn tick(&mut self) -> Tick {
-        if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
-            return Tick::NotYet;
-        }
-        if self.timed_out {
-            self.deadline = None;
-            return Tick::GraceIsOver;
-        }
-        self.timed_out = true;
-        self.deadline = Instant::now().checked_add(self.grace);
-        Tick::TimeIsOver
-    }
-
-    fn outcome(&self, end: Change) -> Outcome {
-        Outcome { end, timed_out: self.timed_out }
     }
 }

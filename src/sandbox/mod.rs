@@ -4,6 +4,7 @@
 //! who it is; the parts they share are one noun a file.
 
 mod caller;
+mod clock;
 mod helper;
 mod identity;
 mod init;
