@@ -93,8 +93,8 @@ fn blank_length(rest: &str, after_name: bool) -> Option<usize> {
     if rest.starts_with("/*") {
         return Some(until("*/", 2));
     }
-    if rest.starts_with('"') {
-        return Some(1 + quoted_length(&rest[1..], '"'));
+    if let Some(inside) = rest.strip_prefix('"') {
+        return Some(1 + quoted_length(inside, '"'));
     }
     if rest.starts_with("r\"") || rest.starts_with("r#") && !after_name {
         let hashes = rest[1..].bytes().take_while(|byte| *byte == b'#').count();
