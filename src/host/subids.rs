@@ -17,7 +17,7 @@ pub struct SubIds {
 impl SubIds {
     /// Both files are keyed by the *user*, name or number; /etc/subgid too (subgid(5)).
     pub(super) fn read(account: &Account, programs: &Programs) -> Result<Self, String> {
-        let of = |file: &str, flag: &[&str]| -> Result<Vec<IdRange>, String> {
+        let of = |file: &str, flag: &[&str], own: u32| -> Result<Vec<IdRange>, String> {
             let content = file::read_path(Path::new(file), 16 << 20).unwrap_or_default();
             let mut ranges = parse_subid_file(&content, &account.name, account.uid);
             if ranges.is_empty() {
@@ -26,9 +26,12 @@ impl SubIds {
             if ranges.is_empty() {
                 return Err(format!("no range for `{}` in {file}", account.name));
             }
-            Ok(ranges)
+            Ok(each_once(&ranges, own))
         };
-        Ok(Self { uids: of("/etc/subuid", &[])?, gids: of("/etc/subgid", &["-g"])? })
+        Ok(Self {
+            uids: of("/etc/subuid", &[], account.uid)?,
+            gids: of("/etc/subgid", &["-g"], account.gid)?,
+        })
     }
 }
 
@@ -52,6 +55,33 @@ fn range_of(first: &str, count: &str) -> Option<IdRange> {
     let range = IdRange { first: first.parse().ok()?, count: count.parse().ok()? };
     // A range of nothing, or one past the last id, would make the whole map invalid.
     (range.count > 0 && range.first.checked_add(range.count).is_some()).then_some(range)
+}
+
+/// The ranges without what an earlier one holds already, and without the own id, which is mapped
+/// by itself: the kernel refuses a map that names an id twice (user_namespaces(7)). A range may be
+/// listed by name and by number.
+fn each_once(ranges: &[IdRange], own: u32) -> Vec<IdRange> {
+    let mut taken = vec![IdRange { first: own, count: 1 }];
+    for range in ranges {
+        let mut pieces = vec![*range];
+        for earlier in &taken {
+            pieces = pieces.into_iter().flat_map(|piece| without(piece, *earlier)).collect();
+        }
+        taken.extend(pieces);
+    }
+    taken.split_off(1)
+}
+
+/// What is left of a range on both sides of another.
+fn without(range: IdRange, other: IdRange) -> impl Iterator<Item = IdRange> {
+    let (end, other_end) = (range.first + range.count, other.first.saturating_add(other.count));
+    let below =
+        IdRange { first: range.first, count: other.first.min(end).saturating_sub(range.first) };
+    let first = other_end.clamp(range.first, end);
+    let above = IdRange { first, count: end - first };
+    let apart = other.first >= end || other_end <= range.first;
+    let pieces = if apart { [Some(range), None] } else { [Some(below), Some(above)] };
+    pieces.into_iter().flatten().filter(|piece| piece.count > 0)
 }
 
 /// Lines of `0: ada 100000 65536`.
@@ -92,6 +122,18 @@ mod tests {
     }
 
     #[test]
+    fn no_id_is_mapped_twice() {
+        let range = |first, count| IdRange { first, count };
+        let twice = [range(100, 50), range(100, 50)];
+        assert_eq!(each_once(&twice, 7), [range(100, 50)]);
+        assert_eq!(each_once(&[range(100, 50), range(90, 100)], 7).len(), 3);
+        assert_eq!(each_once(&[range(100, 50)], 120), [range(100, 20), range(121, 29)]);
+        assert_eq!(each_once(&[range(100, 50)], 100), [range(101, 49)]);
+        let high = [range(3_000_000_000, 65_536), range(4_294_901_759, 65_536)];
+        assert_eq!(each_once(&high, 7), high);
+    }
+
+    #[test]
     fn getsubids_is_read() {
         assert_eq!(
             parse_getsubids(b"0: ada 100000 65536\n1: ada 300000 10\n"),
@@ -104,6 +146,20 @@ mod tests {
         fn any_bytes_are_answered(bytes in any::<Vec<u8>>()) {
             let _ = parse_subid_file(&bytes, "ada", 1);
             let _ = parse_getsubids(&bytes);
+        }
+
+        #[test]
+        fn pieces_never_overlap(
+            ranges in proptest::collection::vec((0u32..300, 1u32..100), 0..5),
+            own in 0u32..300,
+        ) {
+            let ranges: Vec<_> =
+                ranges.into_iter().map(|(first, count)| IdRange { first, count }).collect();
+            let pieces = each_once(&ranges, own);
+            for id in 0..400 {
+                let was = id != own && ranges.iter().any(|r| r.contains(id));
+                prop_assert_eq!(pieces.iter().filter(|p| p.contains(id)).count(), usize::from(was));
+            }
         }
 
         #[test]
