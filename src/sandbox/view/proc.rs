@@ -60,7 +60,10 @@ impl Construction<'_> {
             }
             _ => {
                 let null = file::open_without_links(Path::new("/dev/null"))?;
-                mount::open_tree_clone(null.as_fd())?
+                let cover = mount::open_tree_clone(null.as_fd())?;
+                let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC).and(MountAttr::RDONLY);
+                mount::set_attributes(cover.as_fd(), attributes, Reach::ThisMount)?;
+                cover
             }
         };
         Ok(mount::attach(cover.as_fd(), part.as_fd())?)
