@@ -20,7 +20,10 @@ pub struct Account {
     pub groups: Vec<u32>,
     pub name: String,
     pub group_name: String,
+    /// Where HOME says, else where the account file says.
     pub home: HostPath,
+    /// Where the account file says, whatever HOME is set to: keys are there all the same.
+    pub account_home: Option<HostPath>,
     pub shell: Text,
 }
 
@@ -55,6 +58,7 @@ impl Account {
             name: line.as_ref().map_or_else(|| format!("user{uid}"), |l| l.name.clone()),
             group_name,
             home: HostPath::absolute(home.map_or_else(|| "/".into(), |h| h.as_os_str().to_owned())),
+            account_home: line.as_ref().map(|l| HostPath::absolute(l.home.as_os_str())),
             shell: line
                 .map(|l| l.shell)
                 .filter(|shell| !shell.as_bytes().is_empty())
@@ -67,6 +71,12 @@ impl Account {
 #[must_use]
 pub fn account_in(passwd: &[u8], uid: u32) -> Option<(String, Text)> {
     passwd_line(passwd, uid).map(|line| (line.name, line.home))
+}
+
+/// Whether a group file of somebody else's making knows the group.
+#[must_use]
+pub fn knows_group(group: &[u8], gid: u32) -> bool {
+    group_name(group, gid).is_some()
 }
 
 fn passwd_line(passwd: &[u8], uid: u32) -> Option<PasswdLine> {

@@ -31,11 +31,11 @@ fn read_regular(path: &Path) -> Result<Vec<u8>, String> {
     Ok(content)
 }
 
-/// The passwd file of a rootfs, read without leaving it: links end at its root, and a FIFO or a
+/// A small file of a rootfs, read without leaving it: links end at its root, and a FIFO or a
 /// device under that name is not read.
-pub(super) fn rootfs_passwd(directory: &HostPath) -> Option<Vec<u8>> {
+pub(super) fn of_rootfs(directory: &HostPath, path: &Path) -> Option<Vec<u8>> {
     let root = file::open_path_for_reading(directory.as_path()).ok()?;
-    let passwd = file::open_below_for_reading(root.as_fd(), Path::new("etc/passwd")).ok()?;
-    let regular = file::status(passwd.as_fd()).ok()?.kind == FileKind::Regular;
-    regular.then(|| file::read_all(passwd.as_fd(), LIMIT).ok()).flatten()
+    let content = file::open_below_for_reading(root.as_fd(), path).ok()?;
+    let regular = file::status(content.as_fd()).ok()?.kind == FileKind::Regular;
+    regular.then(|| file::read_all(content.as_fd(), LIMIT).ok()).flatten()
 }

@@ -1,5 +1,8 @@
 //! Facts of the kernel and of this process that every run needs.
 
+use std::path::Path;
+
+use crate::base::idrange::{IdMap, IdMapLine};
 use crate::sys::{capability, file, process};
 
 #[derive(Clone, PartialEq, Debug)]
@@ -11,6 +14,9 @@ pub struct Kernel {
     /// tmpfs files may carry `user.*` attributes, so an overlay's upper layer may live there.
     pub tmpfs_has_user_xattrs: bool,
     pub effective_uid: u32,
+    /// Whether every id here is the same id of the machine: not so in a user namespace that
+    /// somebody else made. Looked at only for uid 0, to which alone it matters.
+    pub maps_every_id: bool,
 }
 
 impl Kernel {
@@ -20,10 +26,21 @@ impl Kernel {
             no_new_privs: capability::has_no_new_privs(),
             tmpfs_has_user_xattrs: file::tmpfs_has_user_xattrs(),
             effective_uid: process::effective_uid(),
+            maps_every_id: process::effective_uid() != 0 || maps_every_id(),
         }
     }
 }
 
 fn total_memory() -> u64 {
     crate::sys::process::total_memory()
+}
+
+/// Whether uid 0 here is uid 0 of the machine: the first user namespace maps all ids to themselves
+/// (user_namespaces(7), "/proc/pid/uid_map").
+fn maps_every_id() -> bool {
+    let Ok(content) = file::read_path(Path::new("/proc/self/uid_map"), 1 << 16) else {
+        return true;
+    };
+    let all = IdMapLine { inside: 0, outside: 0, count: u32::MAX };
+    IdMap::from_kernel(&String::from_utf8_lossy(&content)).is_none_or(|map| map.0 == [all])
 }

@@ -16,7 +16,7 @@ pub mod remedy;
 mod resolver;
 mod subids;
 
-pub use account::{Account, account_in};
+pub use account::{Account, account_in, knows_group};
 pub use contents::Contents;
 pub use kept::Kept;
 pub use kernel::Kernel;
@@ -29,6 +29,7 @@ pub use resolver::ResolverConfig;
 pub use subids::{SubIds, parse_subid_file};
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::base::{HostPath, Text};
 
@@ -54,6 +55,7 @@ pub struct Host {
     pub no_fresh_proc: Option<String>,
     /// The passwd file of the rootfs that was named.
     pub rootfs_passwd: Option<Vec<u8>>,
+    pub rootfs_group: Option<Vec<u8>>,
 }
 
 impl Host {
@@ -65,8 +67,13 @@ impl Host {
         let account = Account::of_this_user(&environment);
         let cwd = std::env::current_dir().ok().map(HostPath::absolute);
         let programs = Programs::find(needs);
+        let of_rootfs = |file: &str| {
+            let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
+            let typed = needs.rootfs.as_ref()?.as_os_str();
+            contents::of_rootfs(&HostPath::resolve(typed, &base, &account.home), Path::new(file))
+        };
         Self {
-            paths: PathFacts::read(needs, &account.home, cwd.as_ref()),
+            paths: PathFacts::read(needs, &account, cwd.as_ref()),
             subids: if needs.subids {
                 SubIds::read(&account, &programs)
             } else {
@@ -93,11 +100,8 @@ impl Host {
                 .flatten()
                 .map(|remedy| remedy.said),
             contents: contents::read(&needs.contents, &account.home, cwd.as_ref()),
-            rootfs_passwd: needs.rootfs.as_ref().and_then(|typed| {
-                let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
-                let directory = HostPath::resolve(typed.as_os_str(), &base, &account.home);
-                contents::rootfs_passwd(&directory)
-            }),
+            rootfs_passwd: of_rootfs("etc/passwd"),
+            rootfs_group: of_rootfs("etc/group"),
             kernel: Kernel::read(),
             account,
             cwd,
@@ -113,7 +117,7 @@ impl Host {
 
     #[must_use]
     pub fn is_real_root(&self) -> bool {
-        self.account.uid == 0 && self.kernel.effective_uid == 0
+        self.account.uid == 0 && self.kernel.effective_uid == 0 && self.kernel.maps_every_id
     }
 }
 

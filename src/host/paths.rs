@@ -8,7 +8,7 @@ use crate::base::{HostPath, Text};
 use crate::sys::Errno;
 use crate::sys::file::{self, FileKind};
 
-use super::Needs;
+use super::{Account, Needs};
 
 /// One path of the host.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,19 +49,21 @@ pub struct PathFacts {
 }
 
 impl PathFacts {
-    pub(super) fn read(needs: &Needs, home: &HostPath, cwd: Option<&HostPath>) -> Self {
+    pub(super) fn read(needs: &Needs, account: &Account, cwd: Option<&HostPath>) -> Self {
         let mut facts = Self::default();
         let root = HostPath::absolute("/");
         let paths = needs.paths.iter();
         let paths: Vec<HostPath> = paths
-            .map(|typed| HostPath::resolve(typed.as_os_str(), cwd.unwrap_or(&root), home))
+            .map(|typed| HostPath::resolve(typed.as_os_str(), cwd.unwrap_or(&root), &account.home))
             .collect();
         // Dozens of the paths are in /etc: one listing answers for most of them.
         let etc = Path::new("/etc");
         if paths.iter().filter(|path| path.as_path().parent() == Some(etc)).count() > 8 {
             facts.learn_directory(etc, &paths);
         }
-        for path in paths {
+        // The homes too: what must not be shown must be known by every name it has.
+        let homes = [Some(&account.home), account.account_home.as_ref()].into_iter().flatten();
+        for path in paths.into_iter().chain(homes.cloned()) {
             facts.learn(path);
         }
         facts

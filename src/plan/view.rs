@@ -46,6 +46,11 @@ pub enum Layer {
         source: HostPath,
         access: Access,
     },
+    /// A directory of the host that is the sandbox's home and lasts. It is the sandbox's own: what
+    /// is mounted in it finds its place made.
+    Home {
+        source: HostPath,
+    },
     /// A file of the host, copied at the start.
     Copy {
         source: HostPath,
@@ -65,6 +70,11 @@ pub enum Layer {
     File {
         content: Text,
         mode: u32,
+    },
+    /// A file of /etc that bryo writes itself. Where a rootfs has a link, it is what the link
+    /// leads to inside; where there is no place for it, it is left out.
+    Written {
+        content: Text,
     },
     Symlink {
         target: Text,

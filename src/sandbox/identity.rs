@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use crate::base::idrange::IdMap;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::plan::{Groups, Identity};
-use crate::sys::{capability, file, process};
+use crate::sys::{Errno, capability, file, process};
 
 /// Inside, in a user namespace without maps: writes the one line that the kernel allows everybody,
 /// the own id. `setgroups` is denied first, or the kernel refuses the gid map
@@ -54,7 +54,12 @@ fn start(program: &HostPath, pid: i32, map: &IdMap) -> Result<Child> {
     command
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|e| Error::new(e.to_string()).within(format!("cannot run `{program}`")))
+        .map_err(|e| Error::new(reason(&e)).within(format!("cannot run `{program}`")))
+}
+
+/// As all other reasons are worded.
+fn reason(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| Errno(number).to_string())
 }
 
 impl MapHelpers {
@@ -71,7 +76,7 @@ impl MapHelpers {
 fn finish(child: Child, name: &str) -> Result<()> {
     let output = child
         .wait_with_output()
-        .map_err(|e| Error::new(e.to_string()).within(format!("cannot wait for {name}")))?;
+        .map_err(|e| Error::new(reason(&e)).within(format!("cannot wait for {name}")))?;
     if output.status.success() {
         return Ok(());
     }

@@ -246,6 +246,13 @@ pub fn link_target(path: &Path) -> Result<PathBuf> {
     Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
 }
 
+/// The target of the symbolic link of that name in a directory.
+pub fn link_target_at(directory: BorrowedFd<'_>, name: &Path) -> Result<PathBuf> {
+    let target =
+        fs::readlinkat(directory, name, Vec::new()).named(|| format!("readlinkat({name:?})"))?;
+    Ok(PathBuf::from(OsString::from_vec(target.into_bytes())))
+}
+
 /// The path with every link followed (`realpath(3)`).
 pub fn canonical(path: &Path) -> Result<PathBuf> {
     std::fs::canonicalize(path).named(|| format!("realpath({path:?})"))

@@ -17,6 +17,7 @@ pub(crate) fn everything() -> Host {
             name: "ada".to_owned(),
             group_name: "ada".to_owned(),
             home: HostPath::absolute("/home/ada"),
+            account_home: Some(HostPath::absolute("/home/ada")),
             shell: Text::from("/bin/bash"),
         },
         cwd: Some(HostPath::absolute("/home/ada/project")),
@@ -26,6 +27,7 @@ pub(crate) fn everything() -> Host {
             no_new_privs: false,
             tmpfs_has_user_xattrs: true,
             effective_uid: 1000,
+            maps_every_id: true,
         },
         paths: paths(),
         programs: Programs {
@@ -47,6 +49,7 @@ pub(crate) fn everything() -> Host {
         contents: contents(),
         no_fresh_proc: None,
         rootfs_passwd: Some(b"root:x:0:0:root:/root:/bin/sh\n".to_vec()),
+        rootfs_group: Some(b"root:x:0:\n".to_vec()),
     }
 }
 

@@ -43,7 +43,9 @@ fn reach(link: &Link) -> Vec<String> {
 fn name_servers(plan: &Plan) -> Option<String> {
     let at = BoxPath::fixed("/etc/resolv.conf");
     let step = plan.view.steps.iter().rev().find(|step| step.at == at)?;
-    let Layer::File { content, .. } = &step.layer else { return None };
+    let (Layer::Written { content } | Layer::File { content, .. }) = &step.layer else {
+        return None;
+    };
     let text = content.as_os_str().to_string_lossy().into_owned();
     let servers: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("nameserver ")).collect();

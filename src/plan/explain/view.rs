@@ -63,7 +63,7 @@ fn is_default_etc(step: &Step) -> bool {
 fn etc_row(steps: &[&Step], root: &Root) -> Option<(BoxPath, Row)> {
     let written: Vec<String> = steps
         .iter()
-        .filter(|step| matches!(step.layer, Layer::File { .. }))
+        .filter(|step| matches!(step.layer, Layer::Written { .. }))
         .filter_map(|step| step.at.as_path().file_name())
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
@@ -107,11 +107,12 @@ fn row(step: &Step, plan: &Plan) -> Row {
     };
     let (access, note) = match &step.layer {
         Layer::Bind { source, access } => (word(*access), elsewhere(source)),
+        Layer::Home { source } => ("writable", format!("is {source}, which lasts")),
         Layer::Copy { source } => ("read-only", format!("copy of {source}")),
         Layer::Overlay { lower, .. } => ("overlay", format!("over {lower}, which stays as it is")),
         Layer::Tmpfs { size, .. } => ("private", private(at, *size, plan)),
         Layer::Directory { .. } => ("read-only", "an empty directory".to_owned()),
-        Layer::File { content, .. } => {
+        Layer::File { content, .. } | Layer::Written { content } => {
             ("read-only", format!("a file of {}", count(content.as_bytes().len(), "byte")))
         }
         Layer::Symlink { target } => ("link", format!("to {target}")),
@@ -144,9 +145,9 @@ fn lasting(plan: &Plan) -> Vec<String> {
     }
     for step in visible(&plan.view.steps) {
         match &step.layer {
-            Layer::Bind { source, access: Access::ReadWrite } | Layer::Device { source } => {
-                sources.push(source);
-            }
+            Layer::Bind { source, access: Access::ReadWrite }
+            | Layer::Home { source }
+            | Layer::Device { source } => sources.push(source),
             _ => {}
         }
     }

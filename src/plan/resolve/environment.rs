@@ -64,6 +64,9 @@ fn grant(wish: &EnvironmentWish, host: &Host, variables: &mut BTreeMap<Text, Tex
             let root = HostPath::absolute("/");
             let base = host.cwd.as_ref().unwrap_or(&root);
             let file = HostPath::resolve(path.as_os_str(), base, &host.account.home);
+            if host.cwd.is_none() && !path.as_bytes().starts_with(b"/") {
+                return Err(unreadable(&file, "the working directory was removed"));
+            }
             let content = match host.contents.get(&file) {
                 Some(Ok(content)) => content,
                 Some(Err(why)) => return Err(unreadable(&file, why)),

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use crate::base::{BoxPath, Text};
-use crate::host::{Host, account_in};
+use crate::host::{Host, account_in, knows_group};
 use crate::plan::{Identity, Layer, Link, Network, Step};
 use crate::spec::Spec;
 
@@ -25,8 +25,9 @@ pub(super) fn write(
         files.push(("/etc/passwd", passwd(host, identity)));
         files.push(("/etc/group", group(host, identity)));
         files.push(("/etc/nsswitch.conf", NSSWITCH.to_owned()));
-    } else if let Some(passwd) = extended_passwd(host, identity) {
-        return [files, vec![("/etc/passwd", passwd)]].concat().into_iter().map(step).collect();
+    } else {
+        files.extend(extended_passwd(host, identity).map(|passwd| ("/etc/passwd", passwd)));
+        files.extend(extended_group(host, identity).map(|group| ("/etc/group", group)));
     }
     files.into_iter().map(step).collect()
 }
@@ -34,7 +35,7 @@ pub(super) fn write(
 fn step((path, content): (&'static str, String)) -> Step {
     Step {
         at: BoxPath::fixed(path),
-        layer: Layer::File { content: Text::from(content), mode: 0o644 },
+        layer: Layer::Written { content: Text::from(content) },
         origin: "default".to_owned(),
     }
 }
@@ -61,16 +62,10 @@ fn passwd(host: &Host, identity: &Identity) -> String {
 
 fn group(host: &Host, identity: &Identity) -> String {
     let mut text = String::new();
-    let own = if identity.gid == host.account.gid {
-        host.account.group_name.clone()
-    } else {
-        identity.name.clone()
-    };
     if identity.gid != 0 {
         text.push_str("root:x:0:\n");
     }
-    let own = if identity.gid == 0 { "root".to_owned() } else { own };
-    let _ = writeln!(text, "{own}:x:{}:", identity.gid);
+    let _ = writeln!(text, "{}:x:{}:", group_of(host, identity), identity.gid);
     if identity.gid != 5 {
         text.push_str("tty:x:5:\n");
     }
@@ -84,13 +79,38 @@ fn extended_passwd(host: &Host, identity: &Identity) -> Option<String> {
     if account_in(own, identity.uid).is_some() {
         return None;
     }
-    let mut text = String::from_utf8_lossy(own).into_owned();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
+    let mut text = with_last_line_ended(own);
     let Identity { name, uid, gid, home, .. } = identity;
     let _ = writeln!(text, "{name}:x:{uid}:{gid}:{name}:{home}:/bin/sh");
     Some(text)
+}
+
+/// A rootfs's own groups and the user's, if it does not know it.
+fn extended_group(host: &Host, identity: &Identity) -> Option<String> {
+    let own = host.rootfs_group.as_deref().unwrap_or_default();
+    if knows_group(own, identity.gid) {
+        return None;
+    }
+    let mut text = with_last_line_ended(own);
+    let _ = writeln!(text, "{}:x:{}:", group_of(host, identity), identity.gid);
+    Some(text)
+}
+
+fn with_last_line_ended(content: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(content).into_owned();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+/// What the user's group is called.
+fn group_of(host: &Host, identity: &Identity) -> String {
+    match identity.gid {
+        0 => "root".to_owned(),
+        gid if gid == host.account.gid => host.account.group_name.clone(),
+        _ => identity.name.clone(),
+    }
 }
 
 fn hosts(spec: &Spec, hostname: &str) -> String {

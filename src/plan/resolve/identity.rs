@@ -7,7 +7,7 @@ use crate::plan::needs::may_use_many_ids;
 use crate::plan::{Groups, Identity, MapWriter, PACKAGE_MANAGER_CAPABILITIES, Rung};
 use crate::spec::{IdsMode, Spec};
 
-use super::{Remarks, useless};
+use super::{Remarks, own as own_places, useless};
 
 /// The ids that the payload has inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -185,7 +185,12 @@ fn name_and_home(spec: &Spec, host: &Host, payload: Payload) -> (String, BoxPath
         };
     }
     let home = own.home.same_inside();
-    // A system account may have `/` for its home; a private one must have a place of its own.
-    let home = if home.is_root() { BoxPath::fixed("/home").join(&own.name) } else { home };
+    // A system account may have `/` or `/usr/sbin` for its home; a private one must have a place
+    // of its own.
+    let home = if own_places::would_cover_the_system(&own.home) {
+        BoxPath::fixed("/home").join(&own.name)
+    } else {
+        home
+    };
     (name, home)
 }

@@ -6,6 +6,7 @@ mod etc;
 mod identity;
 mod network;
 mod overlay;
+mod own;
 mod view;
 mod wishes;
 

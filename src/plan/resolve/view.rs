@@ -7,9 +7,9 @@ use crate::plan::Identity;
 use crate::plan::view::{Layer, Root, Step, View};
 use crate::spec::{Access, HomeMode, RootfsMode, RootfsWish, Sourced, Spec};
 
-use super::defaults::{self, ETC, GIT, SHARED_DIRECTORIES, SYSTEM, TOOLCHAINS};
+use super::defaults::{self, ETC, GIT, SYSTEM, TOOLCHAINS};
 use super::overlay::{self, Uppers};
-use super::{Remarks, refused, wishes};
+use super::{Remarks, own, refused, wishes};
 
 /// The steps so far.
 pub(super) struct Builder<'a> {
@@ -31,10 +31,18 @@ impl Builder<'_> {
     }
 
     /// A path of the host as typed on the command line or in a policy.
-    pub(super) fn host_path(&self, typed: &Text) -> HostPath {
-        let root = HostPath::absolute("/");
-        let base = self.host.cwd.as_ref().unwrap_or(&root);
-        HostPath::resolve(typed.as_os_str(), base, &self.host.account.home)
+    pub(super) fn host_path(&self, typed: &Text) -> Result<HostPath> {
+        let home = &self.host.account.home;
+        let bytes = typed.as_bytes();
+        match &self.host.cwd {
+            Some(cwd) => Ok(HostPath::resolve(typed.as_os_str(), cwd, home)),
+            None if bytes.starts_with(b"/") || bytes == b"~" || bytes.starts_with(b"~/") => {
+                Ok(HostPath::resolve(typed.as_os_str(), home, home))
+            }
+            None => Err(Error::new(format!(
+                "`{typed}` is relative to the working directory, which was removed"
+            ))),
+        }
     }
 }
 
@@ -125,11 +133,11 @@ impl Builder<'_> {
         }
         let size = defaults::tmpfs_size(self.host.kernel.memory);
         self.add(self.identity.home.clone(), Layer::Tmpfs { size, mode: 0o700 }, "default");
-        for typed in TOOLCHAINS {
-            let path = self.host_path(&Text::from(typed));
+        for below in TOOLCHAINS.map(|typed| typed.trim_start_matches("~/")) {
+            let path = self.host.account.home.join(below);
             if let Some(real) = self.host.paths.of(&path).real().cloned() {
                 let layer = Layer::Bind { source: real, access: Access::ReadOnly };
-                self.add(path.same_inside(), layer, "default");
+                self.add(self.identity.home.join(below), layer, "default");
             }
         }
         Ok(())
@@ -139,16 +147,22 @@ impl Builder<'_> {
     fn add_home_directory(&mut self) -> Result<bool> {
         let Some(home) = &self.spec.home else { return Ok(false) };
         let HomeMode::Directory(typed) = &home.value else { return Ok(false) };
-        let path = self.host_path(typed);
-        if path == self.host.account.home {
+        let path = self.host_path(typed).map_err(|e| refused(home, e.to_string()))?;
+        let fact = self.host.paths.of(&path);
+        let real = fact.real().unwrap_or(&path);
+        if own::homes(self.host).iter().any(|own| own.is_within(real)) {
             return Err(refused(home, "that is your real home, with every key and token in it")
                 .hint("name a directory of its own, or show single files with `--ro`"));
         }
-        let PathFact::Directory { real } = self.host.paths.of(&path) else {
+        if !matches!(fact, PathFact::Directory { .. }) {
             return Err(refused(home, format!("`{path}` is not a directory"))
                 .hint(format!("make it with `mkdir -p {path}`")));
-        };
-        let layer = Layer::Bind { source: real.clone(), access: Access::ReadWrite };
+        }
+        if self.identity.home.is_root() {
+            let name = &self.identity.name;
+            return Err(refused(home, format!("`{name}` has `/` for its home in this rootfs")));
+        }
+        let layer = Layer::Home { source: real.clone() };
         self.add(self.identity.home.clone(), layer, &home.origin);
         Ok(true)
     }
@@ -164,11 +178,14 @@ impl Builder<'_> {
                     .hint("`cd` to a directory that exists, or use `--workdir /tmp`")
             });
         };
-        // Another place to start was named: then this one is not shown.
-        if let Some(elsewhere) = asked.as_ref().filter(|dir| !dir.is_within(&cwd.same_inside())) {
+        // Another place to start was named: then this one is not shown. From where one must not
+        // be shown, whatever was named is another.
+        let may_show = own::check_may_show(self.host, &cwd);
+        let is_another = |at: &BoxPath| may_show.is_err() || !at.is_within(&cwd.same_inside());
+        if let Some(elsewhere) = asked.as_ref().filter(|at| is_another(at)) {
             return Ok(elsewhere.clone());
         }
-        self.check_may_show(&cwd)?;
+        may_show?;
         self.shows_working_directory = true;
         let shown_anyway = SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
         if !shown_anyway {
@@ -178,24 +195,6 @@ impl Builder<'_> {
             self.protect_repository(&cwd);
         }
         Ok(asked.unwrap_or_else(|| cwd.same_inside()))
-    }
-
-    fn check_may_show(&self, cwd: &HostPath) -> Result<()> {
-        let home = &self.host.account.home;
-        let why = if cwd == home {
-            "it is your home, with every key and token in it"
-        } else if home.is_within(cwd) {
-            "your home is in it"
-        } else if SHARED_DIRECTORIES.iter().any(|dir| *cwd == HostPath::absolute(*dir)) {
-            "other programs keep their files and sockets in it"
-        } else if ["/proc", "/sys"].iter().any(|dir| cwd.is_within(&HostPath::absolute(*dir))) {
-            "it is a view of the kernel, not of files"
-        } else {
-            return Ok(());
-        };
-        Err(Error::new(why)
-            .within(format!("cannot show the working directory `{cwd}` to the sandbox"))
-            .hint("`cd` to the project first, or start in an empty place with `--workdir /tmp`"))
     }
 
     /// `.git` bound on itself pins it, so that it cannot be renamed away and made anew; its hooks
@@ -223,7 +222,8 @@ impl Builder<'_> {
         etc: Vec<Step>,
         remarks: &mut Remarks,
     ) -> Result<Root> {
-        let path = self.host_path(&rootfs.value.directory);
+        let typed = &rootfs.value.directory;
+        let path = self.host_path(typed).map_err(|e| refused(rootfs, e.to_string()))?;
         let directory = match self.host.paths.of(&path) {
             PathFact::Directory { real } => real.clone(),
             PathFact::Missing => return Err(refused(rootfs, format!("`{path}` does not exist"))),

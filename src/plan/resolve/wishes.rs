@@ -1,5 +1,8 @@
 //! One wish for the view becomes one step, or is refused with its reason.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use crate::base::{BoxPath, Error, HostPath, Result, Text};
 use crate::host::PathFact;
 use crate::plan::view::Layer;
@@ -94,7 +97,7 @@ fn layer(view: &mut Builder<'_>, wish: &ViewWish) -> Result<Option<(BoxPath, Lay
 
 fn source_of(view: &Builder<'_>, typed: &Text) -> Result<Option<(HostPath, HostPath)>> {
     let (typed, optional) = without_question_mark(typed);
-    let path = view.host_path(&typed);
+    let path = view.host_path(&typed)?;
     match view.host.paths.of(&path) {
         PathFact::Directory { real } | PathFact::File { real } | PathFact::Special { real } => {
             Ok(Some((path, real.clone())))
@@ -113,8 +116,8 @@ fn source_of(view: &Builder<'_>, typed: &Text) -> Result<Option<(HostPath, HostP
 pub(super) fn dest(view: &Builder<'_>, typed: &Text) -> Result<BoxPath> {
     let bytes = typed.as_bytes();
     if bytes == b"~" || bytes.starts_with(b"~/") {
-        let below = typed.as_os_str().to_string_lossy()[1..].trim_start_matches('/').to_owned();
-        return Ok(view.identity.home.join(below));
+        let slashes = bytes[1..].iter().take_while(|b| **b == b'/').count();
+        return Ok(view.identity.home.join(OsStr::from_bytes(&bytes[1 + slashes..])));
     }
     if let Some(path) = BoxPath::parse(typed.as_os_str()) {
         return Ok(path);
@@ -123,7 +126,7 @@ pub(super) fn dest(view: &Builder<'_>, typed: &Text) -> Result<BoxPath> {
         return Err(Error::new(format!("`{typed}` is not absolute"))
             .hint("with `--rootfs`, paths inside begin at its `/`"));
     }
-    Ok(view.host_path(typed).same_inside())
+    Ok(view.host_path(typed)?.same_inside())
 }
 
 fn free_dest(view: &Builder<'_>, typed: &Text) -> Result<BoxPath> {
@@ -160,10 +163,9 @@ fn content_of(view: &Builder<'_>, content: &FileContent) -> Result<Text> {
     match content {
         FileContent::Written(text) => Ok(text.clone()),
         FileContent::CopiedFrom(typed) => {
-            use std::os::unix::ffi::OsStrExt;
-            let path = view.host_path(typed);
+            let path = view.host_path(typed)?;
             match view.host.contents.get(&path) {
-                Some(Ok(bytes)) => Ok(Text::from(std::ffi::OsStr::from_bytes(bytes))),
+                Some(Ok(bytes)) => Ok(Text::from(OsStr::from_bytes(bytes))),
                 Some(Err(why)) => {
                     Err(Error::new(why.clone()).within(format!("cannot read `{path}`")))
                 }

@@ -51,6 +51,7 @@ fn for_step(step: &Step) -> Result<Material> {
     match &step.layer {
         Layer::Bind { source, access } => bind(source, *access).map(Material::Tree),
         Layer::Device { source } => device(source).map(Material::Tree),
+        Layer::Home { source } => bind(source, Access::ReadWrite).map(Material::Tree),
         Layer::Copy { source } => copy(source),
         Layer::Dev { .. } => {
             let node = |name: &&str| device(&HostPath::absolute("/dev").join(name));
@@ -60,6 +61,7 @@ fn for_step(step: &Step) -> Result<Material> {
         | Layer::Tmpfs { .. }
         | Layer::Directory { .. }
         | Layer::File { .. }
+        | Layer::Written { .. }
         | Layer::Symlink { .. }
         | Layer::Hidden
         | Layer::Proc => Ok(Material::Nothing),

@@ -6,6 +6,7 @@ mod gather;
 mod place;
 mod proc;
 mod root;
+mod shown;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -18,7 +19,8 @@ use crate::sys::process;
 
 use super::overlay::{Above, Overlay, Overlays};
 use gather::{Material, Materials};
-use place::{Place, Target};
+use place::{Ending, Place, Target};
+use shown::Shown;
 
 pub(super) use gather::gather;
 
@@ -60,8 +62,7 @@ pub(super) fn build(
 /// into the sandbox: not even an overlay lets us write there, and the tree works without it.
 fn may_be_missing(plan: &Plan, step: &Step, error: &Error) -> bool {
     matches!(plan.view.root, Root::OverlaidTree { .. })
-        && matches!(step.layer, Layer::File { .. } | Layer::Copy { .. })
-        && step.origin == "default"
+        && matches!(step.layer, Layer::Written { .. })
         && matches!(error.errno(), Some(Errno::EACCES | Errno::EPERM | Errno::EOVERFLOW))
 }
 
@@ -78,18 +79,29 @@ impl Construction<'_> {
     fn take(&mut self, step: &Step, material: Material) -> Result<()> {
         let at = &step.at;
         match (&step.layer, material) {
-            (_, Material::Tree(tree)) => self.place.attach(&tree.fd, at, tree.target),
+            (layer, Material::Tree(tree)) => {
+                self.place.attach(&tree.fd, at, tree.target)?;
+                if let Some(shown) = Shown::by(layer, at) {
+                    self.place.note(shown);
+                }
+                Ok(())
+            }
             (_, Material::Content(content)) => self.file(at, &content, 0o444),
             (Layer::Dev { shm }, Material::Nodes(nodes)) => self.dev(at, nodes, *shm),
             (Layer::Tmpfs { size, mode }, _) => self.tmpfs(at, size.0, *mode),
             (Layer::Directory { mode }, _) => self.place.make_directory(at, *mode),
             (Layer::File { content, mode }, _) => self.file(at, content.as_bytes(), *mode),
+            (Layer::Written { content }, _) => self.written(at, content.as_bytes()),
             (Layer::Symlink { target }, _) => self.place.make_symlink(at, target),
             (Layer::Hidden, _) => self.hide(at),
             (Layer::Proc, _) => self.proc(at),
             (Layer::Overlay { lower, upper }, _) => self.overlay(lower, *upper, at),
             (
-                Layer::Bind { .. } | Layer::Copy { .. } | Layer::Device { .. } | Layer::Dev { .. },
+                Layer::Bind { .. }
+                | Layer::Home { .. }
+                | Layer::Copy { .. }
+                | Layer::Device { .. }
+                | Layer::Dev { .. },
                 Material::Nothing | Material::Nodes(_),
             ) => Err(Error::new("nothing was gathered for it")),
         }
@@ -165,7 +177,23 @@ impl Construction<'_> {
             }
             _ => self.file_mount(b"", 0o000)?,
         };
-        Ok(mount::attach(tree.as_fd(), covered.as_fd())?)
+        self.place.cover(&tree, covered.as_fd())
+    }
+
+    /// A file of /etc that bryo writes itself. A rootfs may have a link there, often to a place
+    /// in /run that does not exist before the start.
+    fn written(&mut self, at: &BoxPath, content: &[u8]) -> Result<()> {
+        if let Ok(true) = self.place.make_file(at, content, 0o644) {
+            return Ok(());
+        }
+        match self.place.at_the_end_of_links(at)? {
+            Ending::Nothing(end) => self.place.make_file(&end, content, 0o644).map(drop),
+            Ending::File(covered) => {
+                let tree = self.file_mount(content, 0o644)?;
+                self.place.cover(&tree, covered.as_fd())
+            }
+            Ending::NoPlace => Ok(()),
+        }
     }
 
     fn close(&self) -> Result<()> {

@@ -11,6 +11,7 @@ use crate::sys::mount::{self, FsOption};
 
 use super::super::overlay::Overlays;
 use super::place::Place;
+use super::shown::Shown;
 use super::{Construction, NO_PRIVILEGE, gather};
 
 /// It holds mount points, links and a few small files of /etc.
@@ -44,7 +45,7 @@ pub(super) fn begin<'a>(plan: &'a Plan, overlays: &'a Overlays<'a>) -> Result<Co
             closed_at_the_end.push(root);
         }
         Root::OverlaidTree { .. } => place.own(root.as_fd())?,
-        Root::Tree { .. } => {}
+        Root::Tree { directory, .. } => place.note(Shown::tree(directory)),
     }
     let mut view = Construction { plan, overlays, place, closed_at_the_end, devpts: None };
     view.cover(&BoxPath::root(), above)?;
