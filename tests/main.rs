@@ -9,15 +9,24 @@
 #[macro_use]
 mod support;
 
+mod bad_input;
 mod doctor;
 mod documents;
+mod environment;
 mod explain;
 mod harness;
 mod house;
+mod identity;
 mod net;
 mod overlay;
 mod plans;
+mod plans;
+mod policy;
 mod policy;
 mod ports;
 mod process;
+mod rootfs;
 mod terminal;
+mod view;
+mod view_flags;
+mod view_mounts;

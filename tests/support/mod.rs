@@ -9,6 +9,7 @@
 //! Scratch     a temporary directory, removed whatever is in it
 //! Leftovers   what a run has left behind: processes, mounts, files
 //! host        machines made of facts, for plans without a machine
+//! World       a machine within the machine, with accounts and ranges of its own
 //! skip!       a test that this machine cannot run, with its reason
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
@@ -30,6 +31,7 @@ mod scratch;
 pub(crate) mod source;
 mod terminal;
 mod transcript;
+mod world;
 
 pub(crate) use bryo::Bryo;
 pub(crate) use home::Home;
@@ -38,3 +40,4 @@ pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
 pub(crate) use skip::{program, report_skip};
 pub(crate) use terminal::Terminal;
+pub(crate) use world::World;
