@@ -119,10 +119,7 @@ fn a_command_that_cannot_run_is_named() {
     let run = |command: &str| Bryo::run().at(&home).command([command]);
     run("nothing").stderr_contains("bryo: error: cannot find `nothing`").status(127).check();
     run("/no/where").stderr_contains("cannot find `/no/where`").status(127).check();
-    run("./plain")
-        .stderr_contains("cannot execute `./plain`: permission denied")
-        .status(126)
-        .check();
+    run("./plain").stderr_contains("cannot execute `./plain`: ").status(126).check();
     run("/usr").stderr_contains("cannot execute `/usr`").status(126).check();
     run("\u{1b}[2J").stderr_contains("cannot find `\\u{1b}[2J`").status(127).check();
 }

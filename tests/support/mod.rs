@@ -9,6 +9,7 @@
 //! Scratch     a temporary directory, removed whatever is in it
 //! Leftovers   what a run has left behind: processes, mounts, files
 //! host        machines made of facts, for plans without a machine
+//! debian      a root file system to install packages in
 //! World       a machine within the machine, with accounts and ranges of its own
 //! skip!       a test that this machine cannot run, with its reason
 //! place       where the binary under test and the tree are
@@ -22,6 +23,7 @@
 mod skip;
 
 mod bryo;
+pub(crate) mod debian;
 mod home;
 pub(crate) mod host;
 mod leftovers;
