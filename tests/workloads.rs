@@ -256,3 +256,26 @@ fn slow_dpkg_installs_packages_in_a_debian() {
         .status(2)
         .check();
 }
+
+/// Every file of a tree as its owner sees it.
+fn listing(home: &Home, directory: &Path) -> String {
+    let script =
+        format!("cd '{}' && find . -printf '%p %y %m %U:%G %s %T@\\n' | sort", directory.display());
+    let bryo = Bryo::program("/usr/bin/unshare").at(home).limit(LONG);
+    let words = ["--user", "--map-root-user", "--map-auto", "sh", "-c", &script];
+    bryo.args(words).stdout_any().check().text().to_owned()
+}
+
+#[test]
+fn slow_dpkg_installs_packages_over_a_debian_that_stays_as_it_is() {
+    let home = Home::new();
+    let debian = match debian::unpack(&home) {
+        Ok(debian) => debian,
+        Err(why) => skip!("{why}"),
+    };
+    let before = listing(&home, &debian);
+    for driver in ["kernel", "fuse"] {
+        install(&home, &["--rootfs", "debian", "--overlay-driver", driver]);
+        assert!(listing(&home, &debian) == before, "{driver} changed the tree");
+    }
+}
