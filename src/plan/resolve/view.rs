@@ -189,8 +189,12 @@ impl Builder<'_> {
         self.shows_working_directory = true;
         let shown_anyway = SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
         if !shown_anyway {
-            let real = self.host.paths.of(&cwd).real().cloned().unwrap_or_else(|| cwd.clone());
-            let layer = Layer::Bind { source: real, access: Access::ReadWrite };
+            // The kernel names it without links: one that is there now was put there since.
+            if self.host.paths.of(&cwd).real().is_some_and(|real| *real != cwd) {
+                return Err(Error::new("a link has taken its place")
+                    .within(format!("cannot use the working directory `{cwd}`")));
+            }
+            let layer = Layer::Bind { source: cwd.clone(), access: Access::ReadWrite };
             self.add(cwd.same_inside(), layer, "default");
             self.protect_repository(&cwd);
         }
