@@ -121,8 +121,15 @@ fn open_below_with(
     if links == Links::Refuse {
         resolve |= ResolveFlags::NO_SYMLINKS;
     }
-    fs::openat2(root, path, flags | OFlags::CLOEXEC, mode, resolve)
-        .named(|| format!("openat2({path:?})"))
+    // Any mount or rename on the machine while a `..` is walked is answered with EAGAIN, "the caller
+    // may choose to retry" (openat2(2)).
+    let mut tries_left = 1000;
+    loop {
+        match fs::openat2(root, path, flags | OFlags::CLOEXEC, mode, resolve) {
+            Err(rustix::io::Errno::AGAIN) if tries_left > 0 => tries_left -= 1,
+            result => return result.named(|| format!("openat2({path:?})")),
+        }
+    }
 }
 
 pub fn make_directory_at(parent: BorrowedFd<'_>, name: &Path, mode: u32) -> Result<()> {
