@@ -137,7 +137,7 @@ pub struct Confinement {
 /// Bounds on what it may use.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Limits {
-    /// Bytes that /tmp, /dev/shm and a private home may each take.
+    /// Bytes that /tmp, /dev/shm and a private home may take together.
     pub tmpfs: crate::base::size::Size,
 }
 

@@ -60,6 +60,11 @@ pub enum Layer {
         lower: HostPath,
         upper: Upper,
     },
+    /// An empty directory of the sandbox's private filesystem, which all of these share.
+    Private {
+        mode: u32,
+    },
+    /// An empty filesystem in memory, with a bound of its own.
     Tmpfs {
         size: Size,
         mode: u32,
@@ -88,9 +93,7 @@ pub enum Layer {
     /// A /proc of its own, its risky parts closed.
     Proc,
     /// A minimal /dev of its own, with terminals and shared memory of its own.
-    Dev {
-        shm: Size,
-    },
+    Dev,
 }
 
 /// The writable directory of one overlay, by its number below the scratch place or the kept

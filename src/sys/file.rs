@@ -136,6 +136,12 @@ pub fn make_directory_at(parent: BorrowedFd<'_>, name: &Path, mode: u32) -> Resu
     fs::mkdirat(parent, name, Mode::from_raw_mode(mode)).named(|| format!("mkdirat({name:?})"))
 }
 
+pub fn change_owner_at(parent: BorrowedFd<'_>, name: &Path, uid: u32, gid: u32) -> Result<()> {
+    let (uid, gid) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
+    fs::chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+        .named(|| format!("fchownat({name:?})"))
+}
+
 pub fn make_symlink_at(parent: BorrowedFd<'_>, name: &Path, target: &Path) -> Result<()> {
     fs::symlinkat(target, parent, name).named(|| format!("symlinkat({target:?}, {name:?})"))
 }

@@ -110,7 +110,8 @@ fn row(step: &Step, plan: &Plan) -> Row {
         Layer::Home { source } => ("writable", format!("is {source}, which lasts")),
         Layer::Copy { source } => ("read-only", format!("copy of {source}")),
         Layer::Overlay { lower, .. } => ("overlay", format!("over {lower}, which stays as it is")),
-        Layer::Tmpfs { size, .. } => ("private", private(at, *size, plan)),
+        Layer::Tmpfs { size, .. } => ("private", format!("in memory, at most {}", round(*size))),
+        Layer::Private { .. } => ("private", private(at, plan)),
         Layer::Directory { .. } => ("read-only", "an empty directory".to_owned()),
         Layer::File { content, .. } | Layer::Written { content } => {
             ("read-only", format!("a file of {}", count(content.as_bytes().len(), "byte")))
@@ -119,10 +120,7 @@ fn row(step: &Step, plan: &Plan) -> Row {
         Layer::Hidden => ("hidden", String::new()),
         Layer::Device { .. } => ("device", "the host's own".to_owned()),
         Layer::Proc => ("private", "its own processes; the risky parts closed".to_owned()),
-        Layer::Dev { shm } => (
-            "private",
-            format!("null, zero, full, random, tty; shm in memory, at most {}", round(*shm)),
-        ),
+        Layer::Dev => ("private", "null, zero, full, random, tty, shm".to_owned()),
     };
     let origin = match step.origin.as_str() {
         DEFAULT => String::new(),
@@ -132,9 +130,9 @@ fn row(step: &Step, plan: &Plan) -> Row {
     [access.to_owned(), at.to_string(), note.join("  ")]
 }
 
-fn private(at: &BoxPath, size: Size, plan: &Plan) -> String {
-    let home = if *at == plan.identity.home { "an empty home, " } else { "" };
-    format!("{home}in memory, at most {}", round(size))
+fn private(at: &BoxPath, plan: &Plan) -> String {
+    let what = if *at == plan.identity.home { "an empty home" } else { "empty" };
+    format!("{what}, in memory; all of these at most {}", round(plan.limits.tmpfs))
 }
 
 /// What outlives the sandbox: writable places of the host, and overlays that are kept.

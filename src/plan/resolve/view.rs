@@ -7,7 +7,7 @@ use crate::plan::Identity;
 use crate::plan::view::{Layer, Root, Step, View};
 use crate::spec::{Access, HomeMode, RootfsMode, RootfsWish, Sourced, Spec};
 
-use super::defaults::{self, ETC, GIT, SYSTEM, TOOLCHAINS};
+use super::defaults::{ETC, GIT, SYSTEM, TOOLCHAINS};
 use super::overlay::{self, Uppers};
 use super::{Remarks, own, refused, wishes};
 
@@ -112,7 +112,6 @@ impl Builder<'_> {
     }
 
     fn add_own_filesystems(&mut self, remarks: &mut Remarks) {
-        let size = defaults::tmpfs_size(self.host.kernel.memory);
         match &self.host.no_fresh_proc {
             None => self.add_default("/proc", Layer::Proc),
             Some(why) => {
@@ -123,16 +122,15 @@ impl Builder<'_> {
                 self.add_default("/proc", Layer::Tmpfs { size: Size(4096), mode: 0o555 });
             }
         }
-        self.add_default("/dev", Layer::Dev { shm: size });
-        self.add_default("/tmp", Layer::Tmpfs { size, mode: 0o1777 });
+        self.add_default("/dev", Layer::Dev);
+        self.add_default("/tmp", Layer::Private { mode: 0o1777 });
     }
 
     fn add_home(&mut self) -> Result<()> {
         if self.add_home_directory()? {
             return Ok(());
         }
-        let size = defaults::tmpfs_size(self.host.kernel.memory);
-        self.add(self.identity.home.clone(), Layer::Tmpfs { size, mode: 0o700 }, "default");
+        self.add(self.identity.home.clone(), Layer::Private { mode: 0o700 }, "default");
         for below in TOOLCHAINS.map(|typed| typed.trim_start_matches("~/")) {
             let path = self.host.account.home.join(below);
             if let Some(real) = self.host.paths.of(&path).real().cloned() {
@@ -246,8 +244,7 @@ impl Builder<'_> {
             RootfsMode::ReadWrite => Root::Tree { directory, access: Access::ReadWrite },
         };
         self.add_own_filesystems(remarks);
-        let size = defaults::tmpfs_size(self.host.kernel.memory);
-        self.add_default("/run", Layer::Tmpfs { size, mode: 0o755 });
+        self.add_default("/run", Layer::Private { mode: 0o755 });
         self.steps.extend(etc);
         Ok(root)
     }

@@ -1,8 +1,5 @@
 //! A minimal /dev: the harmless nodes of the host, terminals and shared memory of its own.
 
-use std::os::fd::AsFd;
-
-use crate::base::size::Size;
 use crate::base::{BoxPath, Result};
 use crate::sys::mount::{self, FsOption, MountAttr};
 
@@ -21,13 +18,11 @@ const LINKS: [(&str, &str); 5] = [
 ];
 
 impl Construction<'_> {
-    pub(super) fn dev(&mut self, at: &BoxPath, nodes: Vec<Tree>, shm: Size) -> Result<()> {
+    pub(super) fn dev(&mut self, at: &BoxPath, nodes: Vec<Tree>) -> Result<()> {
         let attributes = MountAttr::NOSUID.and(MountAttr::NOEXEC);
-        let options = [FsOption::Text("size", "65536"), FsOption::Text("mode", "755")];
-        let tmpfs = mount::new_filesystem("tmpfs", &options, attributes)?;
-        self.place.attach(&tmpfs, at, Target::Directory)?;
-        self.place.own(tmpfs.as_fd())?;
-        self.closed_at_the_end.push(tmpfs);
+        let directory = self.private.directory(0o755, attributes, &self.plan.identity)?;
+        self.place.attach(&directory, at, Target::Directory)?;
+        self.closed_at_the_end.push(directory);
         for (name, node) in NODES.into_iter().zip(nodes) {
             self.place.attach(&node.fd, &at.join(name), node.target)?;
         }
@@ -35,7 +30,7 @@ impl Construction<'_> {
             self.place.make_symlink(&at.join(name), &target.into())?;
         }
         self.terminals(&at.join("pts"))?;
-        self.tmpfs(&at.join("shm"), shm.0, 0o1777)
+        self.private(&at.join("shm"), 0o1777)
     }
 
     /// A devpts of its own: a terminal inside cannot be named outside, nor the other way round.

@@ -53,12 +53,13 @@ fn for_step(step: &Step) -> Result<Material> {
         Layer::Device { source } => device(source).map(Material::Tree),
         Layer::Home { source } => bind(source, Access::ReadWrite).map(Material::Tree),
         Layer::Copy { source } => copy(source),
-        Layer::Dev { .. } => {
+        Layer::Dev => {
             let node = |name: &&str| device(&HostPath::absolute("/dev").join(name));
             dev::NODES.iter().map(node).collect::<Result<_>>().map(Material::Nodes)
         }
         Layer::Overlay { .. }
         | Layer::Tmpfs { .. }
+        | Layer::Private { .. }
         | Layer::Directory { .. }
         | Layer::File { .. }
         | Layer::Written { .. }

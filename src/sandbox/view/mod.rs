@@ -4,6 +4,7 @@
 mod dev;
 mod gather;
 mod place;
+mod private;
 mod proc;
 mod root;
 mod shown;
@@ -13,13 +14,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::base::{BoxPath, Context, Error, HostPath, Result};
 use crate::plan::{Layer, Plan, Root, Step, Upper};
 use crate::sys::Errno;
-use crate::sys::file::{self, FileKind, Links};
+use crate::sys::file::{self, FileKind};
 use crate::sys::mount::{self, FsOption, MountAttr, Reach};
 use crate::sys::process;
 
 use super::overlay::{Above, Overlay, Overlays};
 use gather::{Material, Materials};
 use place::{Ending, Place, Target};
+use private::Private;
 use shown::Shown;
 
 pub(super) use gather::gather;
@@ -29,6 +31,7 @@ pub(super) struct Construction<'a> {
     plan: &'a Plan,
     overlays: &'a Overlays<'a>,
     place: Place,
+    private: Private,
     /// Filesystems of our own that nothing more is to be written to once the view is built.
     closed_at_the_end: Vec<OwnedFd>,
     /// The terminals of the sandbox's own.
@@ -87,8 +90,9 @@ impl Construction<'_> {
                 Ok(())
             }
             (_, Material::Content(content)) => self.file(at, &content, 0o444),
-            (Layer::Dev { shm }, Material::Nodes(nodes)) => self.dev(at, nodes, *shm),
+            (Layer::Dev, Material::Nodes(nodes)) => self.dev(at, nodes),
             (Layer::Tmpfs { size, mode }, _) => self.tmpfs(at, size.0, *mode),
+            (Layer::Private { mode }, _) => self.private(at, *mode),
             (Layer::Directory { mode }, _) => self.place.make_directory(at, *mode),
             (Layer::File { content, mode }, _) => self.file(at, content.as_bytes(), *mode),
             (Layer::Written { content }, _) => self.written(at, content.as_bytes()),
@@ -101,7 +105,7 @@ impl Construction<'_> {
                 | Layer::Home { .. }
                 | Layer::Copy { .. }
                 | Layer::Device { .. }
-                | Layer::Dev { .. },
+                | Layer::Dev,
                 Material::Nothing | Material::Nodes(_),
             ) => Err(Error::new("nothing was gathered for it")),
         }
@@ -127,6 +131,11 @@ impl Construction<'_> {
         Ok(())
     }
 
+    fn private(&mut self, at: &BoxPath, mode: u32) -> Result<()> {
+        let directory = self.private.directory(mode, NO_PRIVILEGE, &self.plan.identity)?;
+        self.place.attach(&directory, at, Target::Directory)
+    }
+
     fn tmpfs(&mut self, at: &BoxPath, size: u64, mode: u32) -> Result<()> {
         let tmpfs = self.new_tmpfs(size, mode, NO_PRIVILEGE)?;
         self.place.attach(&tmpfs, at, Target::Directory)?;
@@ -150,32 +159,18 @@ impl Construction<'_> {
         if self.place.make_file(at, content, mode)? {
             return Ok(());
         }
-        let tree = self.file_mount(content, mode)?;
+        let tree = self.private.file(content, mode)?;
         self.place.attach(&tree, at, Target::File)
-    }
-
-    /// A file of our own, to be mounted where one is already.
-    fn file_mount(&self, content: &[u8], mode: u32) -> Result<OwnedFd> {
-        let size = content.len().next_multiple_of(4096) as u64 + 4096;
-        let attributes = NO_PRIVILEGE.and(MountAttr::NOEXEC);
-        let tmpfs = self.new_tmpfs(size, 0o755, attributes)?;
-        let name = std::path::Path::new("file");
-        let fd = file::create_below(tmpfs.as_fd(), name, mode)?;
-        file::write_all(fd.as_fd(), content)?;
-        let fd = file::open_below(tmpfs.as_fd(), name, Links::Refuse)?;
-        let tree = mount::open_tree_clone(fd.as_fd())?;
-        let attributes = attributes.and(MountAttr::RDONLY);
-        mount::set_attributes(tree.as_fd(), attributes, Reach::ThisMount)?;
-        Ok(tree)
     }
 
     fn hide(&mut self, at: &BoxPath) -> Result<()> {
         let covered = self.place.find(at)?;
         let tree = match file::status(covered.as_fd())?.kind {
             FileKind::Directory => {
-                self.new_tmpfs(4096, 0o000, NO_PRIVILEGE.and(MountAttr::RDONLY))?
+                let attributes = NO_PRIVILEGE.and(MountAttr::RDONLY);
+                self.private.directory(0o000, attributes, &self.plan.identity)?
             }
-            _ => self.file_mount(b"", 0o000)?,
+            _ => self.private.file(b"", 0o000)?,
         };
         self.place.cover(&tree, covered.as_fd())
     }
@@ -189,7 +184,7 @@ impl Construction<'_> {
         match self.place.at_the_end_of_links(at)? {
             Ending::Nothing(end) => self.place.make_file(&end, content, 0o644).map(drop),
             Ending::File(covered) => {
-                let tree = self.file_mount(content, 0o644)?;
+                let tree = self.private.file(content, 0o644)?;
                 self.place.cover(&tree, covered.as_fd())
             }
             Ending::NoPlace => Ok(()),

@@ -51,12 +51,12 @@ impl Construction<'_> {
         Ok(())
     }
 
-    fn mask(&self, proc: std::os::fd::BorrowedFd<'_>, name: &Path) -> Result<()> {
+    fn mask(&mut self, proc: std::os::fd::BorrowedFd<'_>, name: &Path) -> Result<()> {
         let part = file::open_below(proc, name, Links::Refuse)?;
         let cover = match file::status(part.as_fd())?.kind {
             FileKind::Directory => {
                 let attributes = super::NO_PRIVILEGE.and(MountAttr::RDONLY);
-                self.new_tmpfs(4096, 0o555, attributes)?
+                self.private.directory(0o555, attributes, &self.plan.identity)?
             }
             _ => {
                 let null = file::open_without_links(Path::new("/dev/null"))?;

@@ -11,6 +11,7 @@ use crate::sys::mount::{self, FsOption};
 
 use super::super::overlay::Overlays;
 use super::place::Place;
+use super::private::Private;
 use super::shown::Shown;
 use super::{Construction, NO_PRIVILEGE, gather};
 
@@ -47,7 +48,8 @@ pub(super) fn begin<'a>(plan: &'a Plan, overlays: &'a Overlays<'a>) -> Result<Co
         Root::OverlaidTree { .. } => place.own(root.as_fd())?,
         Root::Tree { directory, .. } => place.note(Shown::tree(directory)),
     }
-    let mut view = Construction { plan, overlays, place, closed_at_the_end, devpts: None };
+    let private = Private::mount(&mut place, plan.limits.tmpfs)?;
+    let mut view = Construction { plan, overlays, place, private, closed_at_the_end, devpts: None };
     view.cover(&BoxPath::root(), above)?;
     Ok(view)
 }
