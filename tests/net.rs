@@ -305,11 +305,14 @@ fn the_hosts_network_is_shared_with_a_warning() {
 
 #[test]
 fn the_value_of_net_goes_behind_the_equals_sign() {
-    needs!("slirp4netns");
-    Bryo::run()
-        .args(["--net", "none", "true"])
-        .stderr_contains("cannot find `none`")
-        .stderr_contains("--net=none")
-        .status(127)
-        .check();
+    for word in ["none", "host"] {
+        Bryo::run()
+            .args(["--net", word, "true"])
+            .stderr_contains(format!("`{word}` behind `--net` would be the command"))
+            .stderr_contains(format!("write `--net={word}`, or `--net -- {word}`"))
+            .status(125)
+            .check();
+    }
+    // Behind the command it is an argument like any other.
+    Bryo::run().args(["echo", "--net", "host"]).stdout("--net host\n").check();
 }

@@ -248,6 +248,8 @@ fn the_status_is_told_in_json() {
     told("--timeout 200ms -- sleep 9", &format!("{started}{{\"event\":\"timed-out\"}}\n"));
     let failed = "{\"event\":\"failed\",\"error\":\"cannot find `nonesuch`: no such program inside the sandbox\",\"status\":127}\n";
     told("-- nonesuch", failed);
+    let refused = "{\"event\":\"failed\",\"error\":\"cannot use `--ro`: `/nonesuch` does not exist\",\"status\":125}\n";
+    told("--ro /nonesuch -- true", refused);
 }
 
 // ---------------------------------------------------------------- commands that cannot be executed

@@ -19,7 +19,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         true => command().mut_subcommand("run", help::explained),
         false => command(),
     };
-    let matches = match command_line.try_get_matches_from(arguments) {
+    let matches = match command_line.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return print::error(&usage::error(&error)),
         Err(help) => {
@@ -28,7 +28,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         }
     };
     let result = match matches.subcommand() {
-        Some(("run", matches)) => run::run(matches),
+        Some(("run", matches)) => run::run(matches, &arguments),
         Some(("policy", matches)) => policy(matches),
         Some(("doctor", matches)) => doctor::doctor(matches),
         Some(("completions", matches)) => completions::run(matches, command()),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::{Error, ExitCode, Result, Text};
+use crate::base::{Error, Result, Text};
 use crate::host::{Host, remedy};
 use crate::plan;
 use crate::sandbox;
@@ -84,7 +84,7 @@ fn project_spec(place: &Place, named: Option<&PolicyFile>) -> Result<Spec> {
     }
 }
 
-pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let mut spec = papers(matches)?;
     spec.command = matches
         .get_many::<OsString>("command")
@@ -92,8 +92,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         .flatten()
         .map(|word| Text::from(word.clone()))
         .collect();
+    check_network_mode_is_attached(arguments, &spec.command)?;
     let host = Host::read(&plan::needs(&spec));
-    let plan = plan::resolve(&spec, &host)?;
+    let plan = plan::resolve(&spec, &host).inspect_err(|error| {
+        if let Some(number) = &spec.status_fd {
+            sandbox::report_failure(number.value, error);
+        }
+    })?;
     if matches.get_flag("plan") {
         let json = serde_json::to_string_pretty(&plan).map_err(|e| Error::new(e.to_string()))?;
         print::answer(&json);
@@ -106,8 +111,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     for warning in &plan.warnings {
         print::warning(warning);
     }
-    let outcome =
-        sandbox::launch(&plan).map_err(|e| hint_at_network_mode(with_remedy(e), &spec))?;
+    let outcome = sandbox::launch(&plan).map_err(with_remedy)?;
     Ok(outcome.exit_status())
 }
 
@@ -119,14 +123,17 @@ fn with_remedy(error: Error) -> Error {
     }
 }
 
-/// `--net host CMD` runs a command `host`: the value of `--net` goes behind `=`.
-fn hint_at_network_mode(error: Error, spec: &Spec) -> Error {
-    let asked = spec.net.as_ref().is_some_and(|net| net.value == NetworkMode::User);
-    let word = spec.command.first().map(|word| String::from_utf8_lossy(word.as_bytes()));
-    match word.filter(|word| NetworkMode::WORDS.contains(&word.as_ref())) {
-        Some(word) if asked && error.exit_code() == ExitCode::NotFound => {
-            error.hint(format!("the value of `--net` goes behind `=`: write `--net={word}`"))
-        }
-        _ => error,
+/// `--net host CMD` would run a command `host`, which many machines even have. Whoever means that
+/// program writes `--net -- host`.
+fn check_network_mode_is_attached(arguments: &[OsString], command: &[Text]) -> Result<()> {
+    let begin = arguments.len().saturating_sub(command.len());
+    let before = begin.checked_sub(1).and_then(|at| arguments.get(at));
+    let word = arguments.get(begin).and_then(|word| word.to_str()).unwrap_or_default();
+    if before.is_none_or(|word| word != "--net") || !NetworkMode::WORDS.contains(&word) {
+        return Ok(());
     }
+    let error = Error::new(format!("`{word}` behind `--net` would be the command"));
+    Err(error.within("cannot use `--net`").hint(format!(
+        "the value goes behind `=`: write `--net={word}`, or `--net -- {word}` for the program"
+    )))
 }

@@ -110,11 +110,15 @@ pub enum NetworkDriver {
 }
 
 impl NetworkDriver {
-    /// The name server that the driver offers inside.
+    /// The name server that the driver offers inside, .3 of its network, for the addresses at
+    /// which it asks the host's: libslirp and pasta keep the two families apart.
     #[must_use]
-    pub fn name_server(self) -> IpAddr {
+    pub fn name_server(self, of_host: &[IpAddr]) -> IpAddr {
+        let only_six = !of_host.is_empty() && of_host.iter().all(IpAddr::is_ipv6);
         match self {
-            // slirp4netns(1): .3 of its network; pasta is told to answer there too.
+            Self::Slirp4netns | Self::Pasta if only_six => {
+                IpAddr::from([0xfd00, 0, 0, 0, 0, 0, 0, 3])
+            }
             Self::Slirp4netns | Self::Pasta => IpAddr::from([10, 0, 2, 3]),
         }
     }

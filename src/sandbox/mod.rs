@@ -18,7 +18,7 @@ mod terminal;
 mod view;
 mod wire;
 
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::plan::Plan;
 use crate::sys::process::Change;
 
@@ -46,6 +46,11 @@ impl Outcome {
             Change::Stopped(_) | Change::Continued => 0,
         }
     }
+}
+
+/// Tells `--status-fd` of a run that failed before there was a plan.
+pub fn report_failure(number: i32, error: &Error) {
+    Status::of_descriptor(number).ended(&Err(error.clone()));
 }
 
 /// Runs the plan to its end.

@@ -42,6 +42,11 @@ impl Status {
         }
     }
 
+    /// For a number that nobody has checked yet; one that is not open hears nothing.
+    pub(super) fn of_descriptor(number: i32) -> Self {
+        Self(process::duplicate_number(number).ok())
+    }
+
     pub(super) fn started(&self) {
         self.tell(&Event::Started);
     }

@@ -131,7 +131,7 @@ fn resolv_conf(spec: &Spec, host: &Host, network: &Network) -> String {
     let servers = match &network.link {
         Link::None => Vec::new(),
         _ if !asked.is_empty() => asked,
-        Link::User { driver, .. } => vec![driver.name_server()],
+        Link::User { driver, .. } => vec![driver.name_server(&host.resolver.servers)],
         Link::Host => host.resolver.servers.clone(),
     };
     let search: Vec<String> = match &network.link {
@@ -149,4 +149,22 @@ fn resolv_conf(spec: &Spec, host: &Host, network: &Network) -> String {
         let _ = writeln!(text, "search {}", search.join(" "));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use crate::plan::NetworkDriver;
+
+    #[test]
+    fn a_host_that_asks_by_ipv6_only_is_asked_at_the_address_for_it() {
+        let six: IpAddr = "2001:db8::53".parse().unwrap();
+        let four: IpAddr = "127.0.0.53".parse().unwrap();
+        let server =
+            |of_host: &[IpAddr]| NetworkDriver::Slirp4netns.name_server(of_host).to_string();
+        assert_eq!(server(&[six]), "fd00::3");
+        assert_eq!(server(&[six, four]), "10.0.2.3");
+        assert_eq!(server(&[]), "10.0.2.3");
+    }
 }
