@@ -12,6 +12,8 @@ mod usage;
 
 use std::ffi::OsString;
 
+use crate::base::ExitCode;
+
 /// Carries out a command line; the exit status.
 #[must_use]
 pub fn main(arguments: Vec<OsString>) -> u8 {
@@ -19,7 +21,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         true => command().mut_subcommand("run", help::explained),
         false => command(),
     };
-    let matches = match command_line.try_get_matches_from(&arguments) {
+    let mut matches = match command_line.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return print::error(&usage::error(&error)),
         Err(help) => {
@@ -27,16 +29,19 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             return 0;
         }
     };
-    let result = match matches.subcommand() {
-        Some(("run", matches)) => run::run(matches, &arguments),
-        Some(("policy", matches)) => policy(matches),
-        Some(("doctor", matches)) => doctor::doctor(matches),
-        Some(("completions", matches)) => completions::run(matches, command()),
-        Some(("version", _)) => {
-            print::answer(&format!("bryo {}", env!("CARGO_PKG_VERSION")));
-            Ok(0)
-        }
-        _ => Ok(125),
+    let result = match matches.remove_subcommand() {
+        Some((verb, matches)) => match verb.as_str() {
+            "run" => run::run(matches, &arguments),
+            "policy" => policy(&matches),
+            "doctor" => doctor::doctor(&matches),
+            "completions" => completions::run(&matches, command()),
+            _ => {
+                print::answer(&format!("bryo {}", env!("CARGO_PKG_VERSION")));
+                Ok(0)
+            }
+        },
+        // clap does not return without a verb.
+        None => Ok(ExitCode::Failed.number()),
     };
     result.unwrap_or_else(|error| print::error(&error))
 }

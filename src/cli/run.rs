@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
 use crate::host::{Host, remedy};
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
@@ -84,21 +84,8 @@ fn project_spec(place: &Place, named: Option<&PolicyFile>) -> Result<Spec> {
     }
 }
 
-pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
-    let mut spec = papers(matches)?;
-    spec.command = matches
-        .get_many::<OsString>("command")
-        .into_iter()
-        .flatten()
-        .map(|word| Text::from(word.clone()))
-        .collect();
-    check_network_mode_is_attached(arguments, &spec.command)?;
-    let host = Host::read(&plan::needs(&spec));
-    let plan = plan::resolve(&spec, &host).inspect_err(|error| {
-        if let Some(number) = &spec.status_fd {
-            sandbox::report_failure(number.value, error);
-        }
-    })?;
+pub(super) fn run(matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
+    let plan = plan_for(&matches, arguments)?;
     if matches.get_flag("plan") {
         let json = serde_json::to_string_pretty(&plan).map_err(|e| Error::new(e.to_string()))?;
         print::answer(&json);
@@ -111,8 +98,23 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     for warning in &plan.warnings {
         print::warning(warning);
     }
+    // All that was asked is in the plan; the processes of the sandbox need no copy of the rest.
+    drop(matches);
     let outcome = sandbox::launch(&plan).map_err(with_remedy)?;
     Ok(outcome.exit_status())
+}
+
+fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
+    let mut spec = papers(matches)?;
+    let command = matches.get_many::<OsString>("command").into_iter().flatten();
+    spec.command = command.map(|word| Text::from(word.clone())).collect();
+    check_network_mode_is_attached(arguments, &spec.command)?;
+    let host = Host::read(&plan::needs(&spec));
+    plan::resolve(&spec, &host).inspect_err(|error| {
+        if let Some(number) = &spec.status_fd {
+            sandbox::report_failure(number.value, error);
+        }
+    })
 }
 
 /// A launch that fails for what the machine lacks says the same as `bryo doctor`.

@@ -51,6 +51,7 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let (wire, inner_wire) = wire::pair()?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
+    process::give_back_unused_memory();
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((wire, uplink));

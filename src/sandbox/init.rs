@@ -159,6 +159,7 @@ fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Resu
 /// Reaps whatever ends and carries out orders, until the payload has ended.
 fn supervise(payload: &Payload, wire: &Wire, signals: &SignalQueue) -> Result<End> {
     close_what_is_the_payloads(payload, wire, signals)?;
+    process::give_back_unused_memory();
     loop {
         let mut watches = [Watch::reading(signals.as_fd()), Watch::reading(wire.as_fd())];
         wait_for(&mut watches, None)?;

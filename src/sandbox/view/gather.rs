@@ -32,8 +32,8 @@ pub(super) enum Material {
 /// The materials of a plan's steps, one each.
 pub(in crate::sandbox) struct Materials(Vec<Material>);
 
-/// A larger file is mounted instead of copied: a mount costs as much as some pages.
-const COPY_LIMIT: u64 = 16 << 10;
+/// A larger file is mounted instead of copied: a mount costs less than a second page.
+const COPY_LIMIT: u64 = 4 << 10;
 
 pub(in crate::sandbox) fn gather(plan: &Plan) -> Result<Materials> {
     let material = |step: &Step| for_step(step).map_err(|e| named(e, step));
