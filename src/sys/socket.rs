@@ -13,7 +13,7 @@ use rustix::net::{
     socketpair, sockopt,
 };
 
-use super::call::{Errno, Named, Result};
+use super::call::{Named, Result};
 
 /// The longest message: an error with a few paths of PATH_MAX in it.
 const MESSAGE_LIMIT: usize = 32 << 10;
@@ -48,15 +48,14 @@ pub fn receive_message(socket: BorrowedFd<'_>) -> Result<(Vec<u8>, Option<OwnedF
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut bytes = vec![0; MESSAGE_LIMIT];
-    let received = rustix::io::retry_on_intr(|| {
-        recvmsg(socket, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::CMSG_CLOEXEC)
-    });
-    let received = match received {
-        Ok(received) => received,
-        Err(e) if Errno(e.raw_os_error()) == Errno(libc::ECONNRESET) => {
-            return Ok((Vec::new(), None));
+    let received = loop {
+        let into = &mut [IoSliceMut::new(&mut bytes)];
+        match recvmsg(socket, into, &mut control, RecvFlags::CMSG_CLOEXEC) {
+            // The other end closed with messages of ours unread. That is told once, and before
+            // its own last messages, which are still there (unix(7); `sock_error` clears it).
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::CONNRESET) => {}
+            result => break result.named(|| "recvmsg".to_owned())?,
         }
-        Err(e) => return Err(e).named(|| "recvmsg".to_owned()),
     };
     bytes.truncate(received.bytes);
     let fd = control.drain().find_map(|message| match message {
@@ -205,5 +204,22 @@ pub fn splice(from: BorrowedFd<'_>, to: BorrowedFd<'_>, length: usize) -> Result
         Ok(length) => Ok(Some(length)),
         Err(rustix::io::Errno::AGAIN) => Ok(None),
         Err(e) => Err(e).named(|| format!("splice({}, {})", from.as_raw_fd(), to.as_raw_fd())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn the_last_message_of_an_end_that_closed_over_unread_ones_is_heard() {
+        let (one, other) = message_pair().unwrap();
+        send_message(one.as_fd(), b"never read", None).unwrap();
+        send_message(other.as_fd(), b"last word", None).unwrap();
+        drop(other);
+        assert_eq!(receive_message(one.as_fd()).unwrap().0, b"last word");
+        assert_eq!(receive_message(one.as_fd()).unwrap().0, b"");
     }
 }
