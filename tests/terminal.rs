@@ -293,6 +293,18 @@ fn an_interrupt_ends_a_whole_pipeline() {
 }
 
 #[test]
+fn a_stop_does_not_stretch_the_timeout() {
+    let home = Home::new();
+    let mut terminal = shell(&home);
+    // The command stops itself, and bryo with it: the shell has the terminal back.
+    terminal.send("bryo run --timeout 2s -- sh -c 'kill -STOP $$; sleep 30'\r");
+    terminal.wait_for("Stopped", SOON);
+    terminal.wait_for("out: ", SOON);
+    terminal.send("sleep 4\r");
+    terminal.wait_for("Exit 124", SOON);
+}
+
+#[test]
 fn a_run_in_the_background_stops_when_it_wants_the_terminal() {
     let home = Home::new();
     let mut terminal = shell(&home);

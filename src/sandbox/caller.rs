@@ -11,7 +11,7 @@ use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
-use crate::sys::signal::{self, SignalQueue, Stopping};
+use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
 use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
@@ -71,6 +71,7 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 overlays: overlay::Outside::default(),
                 terminal: None,
                 stop_was_asked_for: false,
+                clock: Clock::new(plan),
             };
             let outcome = sandbox.prepare_streams(streams).and_then(|()| sandbox.supervise());
             sandbox.end();
@@ -125,6 +126,7 @@ struct Sandbox<'a> {
     terminal: Option<Outside>,
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
+    clock: Clock,
 }
 
 /// What one round of waiting found.
@@ -141,17 +143,16 @@ impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
         self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
         self.write_maps_if_it_is_ours()?;
-        let mut clock = Clock::new(self.plan);
         loop {
-            let woken = self.wait(self.patience(&clock))?;
+            let woken = self.wait(self.patience())?;
             if woken.wire {
                 match self.wire.receive()? {
                     Some(received) => {
                         if let Some(end) = self.hear(received)? {
-                            return Ok(clock.outcome(end));
+                            return Ok(self.clock.outcome(end));
                         }
                     }
-                    None => return self.init_is_gone(&clock),
+                    None => return self.init_is_gone(),
                 }
             }
             if let Some(dead) = woken.dead_helper {
@@ -169,7 +170,7 @@ impl Sandbox<'_> {
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
-            match clock.tick() {
+            match self.clock.tick() {
                 Tick::NotYet => {}
                 Tick::TimeIsOver => {
                     self.order(&Order::Signal(signal::SIGTERM))?;
@@ -185,10 +186,10 @@ impl Sandbox<'_> {
     }
 
     /// How long to wait at most.
-    fn patience(&self, clock: &Clock) -> Option<Duration> {
+    fn patience(&self) -> Option<Duration> {
         let look_again =
             self.terminal.as_ref().filter(|it| it.is_waiting()).map(|_| FOREGROUND_CHECK);
-        [clock.until_next(), look_again].into_iter().flatten().min()
+        [self.clock.until_next(), look_again].into_iter().flatten().min()
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Woken> {
@@ -320,7 +321,10 @@ impl Sandbox<'_> {
 
     /// Stops bryo, and goes on when it does; whether there was a stop.
     fn stop(&mut self, by: i32, whom: Stopping) -> Result<bool> {
+        // The time goes on meanwhile, or a command could stop bryo to outlive it.
+        let wake_up = self.clock.until_next().map(WakeUp::after).transpose()?;
         let was_stopped = signal::stop(by, whom)?;
+        drop(wake_up);
         self.go_on()?;
         Ok(was_stopped)
     }
@@ -335,9 +339,11 @@ impl Sandbox<'_> {
     }
 
     /// The wire closed without a last report: init was killed from outside.
-    fn init_is_gone(&self, clock: &Clock) -> Result<Outcome> {
+    fn init_is_gone(&self) -> Result<Outcome> {
         match process::wait_for_end(self.init.pid)? {
-            Change::Killed(signal) if clock.timed_out => Ok(clock.outcome(Change::Killed(signal))),
+            Change::Killed(signal) if self.clock.timed_out => {
+                Ok(self.clock.outcome(Change::Killed(signal)))
+            }
             Change::Killed(signal) => {
                 Err(Error::new(format!("its init was killed by signal {signal}"))
                     .within("the sandbox ended early"))

@@ -144,6 +144,45 @@ pub fn stop(signal: i32, whom: Stopping) -> Result<bool> {
     is_pending(SIGCONT)
 }
 
+/// Continues this process after a time, even when it is stopped; until it is dropped.
+#[derive(Debug)]
+pub struct WakeUp(libc::timer_t);
+
+impl WakeUp {
+    pub fn after(time: std::time::Duration) -> Result<Self> {
+        // SAFETY: an all-zero sigevent is valid; the two fields that SIGEV_SIGNAL reads are set.
+        let mut event: libc::sigevent = unsafe { std::mem::zeroed() };
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = SIGCONT;
+        let mut timer: libc::timer_t = std::ptr::null_mut();
+        // SAFETY: one live event is read and one live timer id is written.
+        let answer =
+            unsafe { libc::timer_create(libc::CLOCK_MONOTONIC, &raw mut event, &raw mut timer) };
+        checked(answer.into(), || "timer_create".to_owned())?;
+        let timer = Self(timer);
+        let when = libc::itimerspec {
+            it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+            it_value: libc::timespec {
+                tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+                // One nanosecond at least: zero would disarm it.
+                tv_nsec: i64::from(time.subsec_nanos()).max(1),
+            },
+        };
+        // SAFETY: the timer was just made, one live specification is read, none is asked back.
+        let answer =
+            unsafe { libc::timer_settime(timer.0, 0, &raw const when, std::ptr::null_mut()) };
+        checked(answer.into(), || "timer_settime".to_owned())?;
+        Ok(timer)
+    }
+}
+
+impl Drop for WakeUp {
+    fn drop(&mut self) {
+        // SAFETY: the id is that of a timer of this process, deleted once, here.
+        unsafe { libc::timer_delete(self.0) };
+    }
+}
+
 fn is_pending(signal: i32) -> Result<bool> {
     let mut set = set_of(&[]);
     // SAFETY: sigpending fills one live set, and sigismember reads it.
