@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 
 use crate::base::{Context, Error, Result};
 use crate::plan::{MapWriter, Plan};
-use crate::sys::clone::spawn_until_exec;
+use crate::sys::clone::{Memory, spawn_until_exec};
 use crate::sys::namespace::{self, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
@@ -145,7 +145,8 @@ fn hide_from_the_payload() -> Result<()> {
 }
 
 fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Result<Payload> {
-    let pid = spawn_until_exec(&mut || payload::run(plan, wire, terminal.as_ref()))
+    let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
+    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref()))
         .context(|| "cannot start the command".to_owned())?;
     if plan.life.status_fd.is_some() {
         wire.send(&Report::Started)?;
