@@ -63,18 +63,25 @@ pub fn open_or_make_file(path: &Path, mode: u32) -> Result<OwnedFd> {
     fs::openat(CWD, path, flags, Mode::from_raw_mode(mode)).named(|| format!("open({path:?})"))
 }
 
-/// Makes a directory and all above it that is missing.
-pub fn make_directories(path: &Path, mode: u32) -> Result<()> {
+/// Makes a directory and all above it that is missing; those that were made, the innermost first.
+pub fn make_directories(path: &Path, mode: u32) -> Result<Vec<PathBuf>> {
     match fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
+        Ok(()) => Ok(vec![path.to_path_buf()]),
+        Err(rustix::io::Errno::EXIST) => Ok(Vec::new()),
         Err(rustix::io::Errno::NOENT) => {
-            if let Some(parent) = path.parent() {
-                make_directories(parent, mode)?;
-            }
-            fs::mkdirat(CWD, path, Mode::from_raw_mode(mode)).named(|| format!("mkdir({path:?})"))
+            let above = path.parent().map(|parent| make_directories(parent, mode)).transpose()?;
+            fs::mkdirat(CWD, path, Mode::from_raw_mode(mode))
+                .named(|| format!("mkdir({path:?})"))?;
+            let made = [path.to_path_buf()].into_iter();
+            Ok(made.chain(above.into_iter().flatten()).collect())
         }
         Err(e) => Err(e).named(|| format!("mkdir({path:?})")),
     }
+}
+
+/// Removes a directory by its path, if it is empty.
+pub fn remove_empty_directory(path: &Path) -> Result<()> {
+    fs::unlinkat(CWD, path, AtFlags::REMOVEDIR).named(|| format!("rmdir({path:?})"))
 }
 
 /// Where a link in a directory points.

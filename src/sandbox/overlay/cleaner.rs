@@ -6,14 +6,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::base::{Context, HostPath, Result};
+use crate::base::{Context, Result};
 use crate::sys::clone::{Child, CloneFlags, Fork, fork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::{entry, file, namespace, process, signal, socket};
 
-use super::removal;
+use super::{Scratch, removal};
 
 /// How often a removal is tried while the last writers are dying, and how long between.
 const TRIES: u32 = 50;
@@ -28,11 +29,11 @@ pub(super) struct Cleaner {
 
 impl Cleaner {
     pub(super) fn start(
-        scratch: &HostPath,
+        scratch: &Scratch,
         init: BorrowedFd<'_>,
         user_namespace: BorrowedFd<'_>,
     ) -> Result<Self> {
-        let path = scratch.as_path();
+        let path = scratch.directory.as_path();
         let parent = path.parent().unwrap_or(path);
         let name = path.file_name().unwrap_or_default().to_owned();
         let base = file::open_path_for_reading(parent)?;
@@ -40,7 +41,8 @@ impl Cleaner {
         match fork().context(|| "cannot start the overlay's cleaner".to_owned())? {
             Fork::Parent(child) => Ok(Self { child, leash: Some(leash) }),
             Fork::Child => {
-                let room = Room { base: base.as_fd(), name, init, leash: its_end.as_fd() };
+                let leash = its_end.as_fd();
+                let room = Room { base: base.as_fd(), name, made: &scratch.made, init, leash };
                 let result = room.enter(user_namespace).and_then(|()| room.wait_and_remove());
                 process::exit_now(if result.is_ok() { 0 } else { 1 })
             }
@@ -65,6 +67,8 @@ impl Drop for Cleaner {
 struct Room<'a> {
     base: BorrowedFd<'a>,
     name: OsString,
+    /// Directories above, made for this run: gone with it, unless another run uses them now.
+    made: &'a [PathBuf],
     init: BorrowedFd<'a>,
     leash: BorrowedFd<'a>,
 }
@@ -112,6 +116,9 @@ impl Room<'_> {
             if is_stale(self.base, &name) {
                 let _ = removal::remove(self.base, &name);
             }
+        }
+        for directory in self.made {
+            let _ = entry::remove_empty_directory(directory);
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ impl Outside {
             outside.scratch = Some(scratch.directory.clone());
             if scratch.keeping == Keeping::ThrownAway {
                 let pidfd = init.pidfd.as_fd();
-                let cleaner = Cleaner::start(&scratch.directory, pidfd, user_namespace.as_fd())?;
+                let cleaner = Cleaner::start(scratch, pidfd, user_namespace.as_fd())?;
                 outside.cleaner = Some(cleaner);
             }
         }

@@ -6,6 +6,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
@@ -20,6 +21,8 @@ const TRIES: u32 = 16;
 pub(in crate::sandbox) struct Scratch {
     pub(super) directory: HostPath,
     pub(super) keeping: Keeping,
+    /// The directories above it that this run made, the innermost first.
+    pub(super) made: Vec<PathBuf>,
     /// Held, not used.
     _lock: OwnedFd,
 }
@@ -48,13 +51,14 @@ impl Scratch {
 }
 
 fn fresh(parent: &HostPath) -> Result<Scratch> {
-    entry::make_directories(parent.as_path(), 0o700)?;
-    let base = file::open_path_for_reading(parent.as_path())?;
     for attempt in 0..TRIES {
+        // The last run to end takes an empty parent away with it, at any moment.
+        let made = entry::make_directories(parent.as_path(), 0o700)?;
+        let Ok(base) = file::open_path_for_reading(parent.as_path()) else { continue };
         let name = format!("run-{}-{attempt}", process::own_pid());
         match file::make_directory_at(base.as_fd(), named(&name), 0o700) {
             Ok(()) => {}
-            Err(e) if e.errno == Errno::EEXIST => continue,
+            Err(e) if matches!(e.errno, Errno::EEXIST | Errno::ENOENT) => continue,
             Err(e) => return Err(e.into()),
         }
         // Until it is locked, another run may take it for stale and sweep it away.
@@ -62,7 +66,7 @@ fn fresh(parent: &HostPath) -> Result<Scratch> {
         let is_locked = entry::try_lock(lock.as_fd())?;
         if is_locked && entry::status_at(base.as_fd(), name.as_ref()).is_ok() {
             let directory = parent.join(&name);
-            return Ok(Scratch { directory, keeping: Keeping::ThrownAway, _lock: lock });
+            return Ok(Scratch { directory, keeping: Keeping::ThrownAway, made, _lock: lock });
         }
     }
     Err(Error::new("every name that was tried is in use"))
@@ -80,7 +84,8 @@ fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     entry::truncate(lock.as_fd())?;
     file::write_all(lock.as_fd(), process::own_pid().to_string().as_bytes())?;
     record_driver(directory, &overlay.driver)?;
-    Ok(Scratch { directory: directory.clone(), keeping: Keeping::Kept, _lock: lock })
+    let directory = directory.clone();
+    Ok(Scratch { directory, keeping: Keeping::Kept, made: Vec::new(), _lock: lock })
 }
 
 /// Written once; that it says the same again was decided with the plan.
