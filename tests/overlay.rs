@@ -136,7 +136,7 @@ fn the_same_on_disk_and_with_ids_of_its_own() {
             .stdout("5:7\n5:7\n0:0\n")
             .leftovers_unjudged()
             .check();
-        assert_eq!(fs::read_dir(&scratch).unwrap().count(), 0, "{driver}: something is left");
+        assert!(!scratch.exists(), "{driver}: something is left");
         assert_eq!(before, lower.fingerprint());
     }
 }
@@ -302,7 +302,7 @@ fn nothing_is_left_when_the_caller_is_killed() {
                 let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
                 stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
             };
-            fs::read_dir(&scratch).unwrap().count() + pids.iter().filter(|pid| alive(pid)).count()
+            usize::from(scratch.exists()) + pids.iter().filter(|pid| alive(pid)).count()
         };
         let deadline = Instant::now() + Duration::from_secs(5);
         while left() > 0 {
