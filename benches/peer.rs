@@ -10,7 +10,7 @@ use crate::{Bench, Result};
 
 /// Arguments of `bwrap` for the view of `bryo run` without flags, read off its plan: the same
 /// mounts and links at the same places. What bryo copies or writes is mounted from a file, the
-/// usual recipe. bryo has a tmpfs more (/dev/shm), masks parts of /proc, and locks what it mounts.
+/// usual recipe. bryo has a /dev/shm more, masks parts of /proc, and locks what it mounts.
 pub(crate) fn equal_view(bench: &Bench) -> Result<Vec<String>> {
     let output = Command::new(&bench.bryo).args(["run", "--plan", "--", "true"]).output()?;
     if !output.status.success() {
@@ -63,8 +63,10 @@ fn unshare_all() -> Vec<String> {
 fn mount(step: &Value, file: PathBuf) -> Result<Vec<String>> {
     let at = text(&step["at"])?;
     let unknown = || format!("bwrap has no word for the step {step}");
-    if step["layer"] == "proc" {
-        return Ok(words(["--proc", at]));
+    match step["layer"].as_str() {
+        Some("proc") => return Ok(words(["--proc", at])),
+        Some("dev") => return Ok(words(["--dev", at])),
+        _ => {}
     }
     let (kind, layer) =
         step["layer"].as_object().and_then(|it| it.iter().next()).ok_or_else(unknown)?;
@@ -74,14 +76,15 @@ fn mount(step: &Value, file: PathBuf) -> Result<Vec<String>> {
         }
         "bind" => words(["--bind", text(&layer["source"])?, at]),
         "copy" => words(["--ro-bind", text(&layer["source"])?, at]),
-        "file" => {
+        "file" | "written" => {
             fs::write(&file, text(&layer["content"])?)?;
             words(["--ro-bind", file.to_str().ok_or_else(unknown)?, at])
         }
         "symlink" => words(["--symlink", text(&layer["target"])?, at]),
         "tmpfs" => words(["--size", &layer["size"].to_string(), "--tmpfs", at]),
+        // What bryo makes parts of one tmpfs, bwrap can only make a tmpfs each.
+        "private" => words(["--tmpfs", at]),
         "directory" => words(["--dir", at]),
-        "dev" => words(["--dev", at]),
         _ => return Err(unknown().into()),
     })
 }
