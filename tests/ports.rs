@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Bryo, Home, Running};
+use crate::support::{Bryo, Home, Running, patient};
 
 fn tun_is_open() -> bool {
     std::fs::File::options().read(true).write(true).open("/dev/net/tun").is_ok()
@@ -43,7 +43,7 @@ while True: threading.Thread(target=answer, args=(s.accept()[0],), daemon=True).
 /// Sends a text, ends sending, and reads to the end.
 fn ask(address: (&str, u16), text: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(patient(Duration::from_secs(10)))).unwrap();
     stream.write_all(text).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     let mut answer = Vec::new();
@@ -112,7 +112,7 @@ while True:
     let run = serve_inside(&home, &["-p".to_owned(), format!("{port}:4000/udp")], service);
     let clients: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     for (number, client) in clients.iter().enumerate() {
-        client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        client.set_read_timeout(Some(patient(Duration::from_secs(5)))).unwrap();
         client.send_to(format!("{number}").as_bytes(), ("127.0.0.1", port)).unwrap();
     }
     for (number, client) in clients.iter().enumerate() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Bryo, Home, place};
+use crate::support::{Bryo, Home, patient, place};
 
 /// A shell script on the host in which `$bryo` is the program.
 fn outside(script: &str) -> Bryo {
@@ -13,7 +13,7 @@ fn outside(script: &str) -> Bryo {
 }
 
 fn eventually(what: &str, is_true: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + patient(Duration::from_secs(10));
     while !is_true() {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
@@ -58,7 +58,7 @@ fn what_the_command_leaves_behind_ends_with_it() {
     let script =
         format!("setsid sleep {long} & sleep {long} & (sleep {long} >/dev/null &) ; exit 3");
     let outcome = Bryo::run().shell(&script).status(3).check();
-    assert!(outcome.took < Duration::from_secs(5));
+    assert!(outcome.took < patient(Duration::from_secs(5)));
     eventually("no sleep", || !somebody_says(&long));
 }
 
@@ -99,7 +99,7 @@ fn the_sandbox_dies_with_its_caller() {
     running.signal(Signal::KILL);
     let killed = Instant::now();
     eventually("no sleep", || !somebody_says(&long));
-    assert!(killed.elapsed() < Duration::from_secs(1), "{:?}", killed.elapsed());
+    assert!(killed.elapsed() < patient(Duration::from_secs(1)), "{:?}", killed.elapsed());
     assert_eq!(running.finish().status, 137);
 }
 

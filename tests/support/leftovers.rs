@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::Home;
+use super::{Home, patient};
 
 /// The kernel ends the processes of a dead sandbox by itself, but not in no time.
 const GRACE: Duration = Duration::from_secs(2);
@@ -27,7 +27,7 @@ impl Leftovers {
     /// Fails if anything is left of the run that had this process number.
     #[track_caller]
     pub(crate) fn assert_none(&self, pid: u32) {
-        let deadline = Instant::now() + GRACE;
+        let deadline = Instant::now() + patient(GRACE);
         loop {
             let left = found(&self.home, Some(pid));
             let new: Vec<_> = left.difference(&self.before).cloned().collect();

@@ -12,6 +12,7 @@
 //! debian      a root file system to install packages in
 //! World       a machine within the machine, with accounts and ranges of its own
 //! skip!       a test that this machine cannot run, with its reason
+//! patient     a time limit, longer on a slow machine
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
 //! ```
@@ -27,6 +28,7 @@ pub(crate) mod debian;
 mod home;
 pub(crate) mod host;
 mod leftovers;
+mod patience;
 pub(crate) mod place;
 mod running;
 mod scratch;
@@ -38,6 +40,7 @@ mod world;
 pub(crate) use bryo::Bryo;
 pub(crate) use home::Home;
 pub(crate) use leftovers::Leftovers;
+pub(crate) use patience::patient;
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
 pub(crate) use skip::{program, report_skip};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use super::patient;
 use super::transcript::Transcript;
 
 /// How long the streams may stay open after the run has ended.
@@ -61,7 +62,7 @@ impl Running {
             stderr: Transcript::of(child.stderr.take().unwrap()),
             child,
             started,
-            deadline: started + limit,
+            deadline: started + patient(limit),
             story,
         }
     }
@@ -118,7 +119,7 @@ impl Running {
             panic!("not ended at its time limit\n{}", self.so_far());
         };
         let took = self.started.elapsed();
-        let close = Instant::now() + STREAMS_CLOSE;
+        let close = Instant::now() + patient(STREAMS_CLOSE);
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.has_ended(close) {
                 panic!("ended, but something still holds its {name}\n{}", self.so_far());

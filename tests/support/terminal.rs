@@ -13,7 +13,7 @@ use rustix::pty::OpenptFlags;
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
 use super::transcript::Transcript;
-use super::{Home, running};
+use super::{Home, patient, running};
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -57,7 +57,7 @@ impl Terminal {
     /// echoed and found too: wait for what only the answer holds.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) {
-        match self.screen.find(text, self.read, Instant::now() + limit) {
+        match self.screen.find(text, self.read, Instant::now() + patient(limit)) {
             Some(behind) => self.read = behind,
             None => panic!("{text:?} never came\n--- screen\n{}\n---", self.screen()),
         }
@@ -89,7 +89,7 @@ impl Terminal {
     /// Waits for the program's end; gives its exit status, 128+n when killed by signal n.
     #[track_caller]
     pub(crate) fn wait(&mut self, limit: Duration) -> i32 {
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now() + patient(limit);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return running::number(status);
