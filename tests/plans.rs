@@ -2,278 +2,19 @@
 //! drawing of it; or is refused in exactly these words. `BRYO_BLESS=1` writes them anew, for
 //! `git diff` to be read.
 
+mod cases;
+
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 
-use bryo::base::{Error, HostPath, Result, Text};
-use bryo::host::{Host, Kept, PathFact};
+use bryo::base::{Error, Result};
 use bryo::plan::{Plan, explain, resolve};
-use bryo::spec::word::Takes;
-use bryo::spec::words::{WORDS, find};
-use bryo::spec::{Layers, Origin, Spec, policy, profile};
+use bryo::spec::words::WORDS;
 
-use crate::support::host::{everything, everything_but};
 use crate::support::place;
 
-struct Case {
-    name: &'static str,
-    host: Host,
-    spec: Spec,
-    /// The words that it asks for.
-    words: Vec<&'static str>,
-}
-
-/// Flags, each as one word of the command line: `--ro=/srv`, `--root`.
-fn case(name: &'static str, host: Host, flags: &[&str]) -> Case {
-    let mut spec = Spec { command: vec![Text::from("make"), Text::from("-j4")], ..Spec::default() };
-    let mut words = Vec::new();
-    for flag in flags {
-        let flag = flag.strip_prefix("--").unwrap();
-        let (name, value) = flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v)));
-        let word = find(name).unwrap_or_else(|| panic!("`{name}` is no word"));
-        let value = value.unwrap_or(match word.takes {
-            Takes::Maybe { given, .. } => given,
-            _ => "true",
-        });
-        (word.set)(&mut spec, OsStr::new(value), Origin::Flag(word.name)).unwrap();
-        words.push(word.name);
-    }
-    Case { name, host, spec, words }
-}
-
-fn layered(name: &'static str, host: Host, layers: Layers) -> Case {
-    let mut case = case(name, host, &[]);
-    case.spec = Spec { command: case.spec.command, ..layers.merged() };
-    case
-}
-
-fn plans() -> Vec<Case> {
-    let with_subids = "--ids=subids";
-    vec![
-        case("default", everything(), &[]),
-        case("nothing-installed", everything_but(bare), &["--root"]),
-        case("root", everything(), &["--root"]),
-        case("root-of-one-id", everything(), &["--root", "--ids=single"]),
-        case("user", everything(), &["--user=33:34"]),
-        case("own-uid-with-ranges", everything(), &[with_subids]),
-        case("large-uid", everything_but(large_uid), &["--root"]),
-        case("no-subids", everything_but(no_subids), &["--root"]),
-        case("no-newuidmap", everything_but(|h| h.programs.newuidmap = None), &["--root"]),
-        case("no-new-privs", everything_but(|h| h.kernel.no_new_privs = true), &["--root"]),
-        case("real-root", everything_but(real_root), &[]),
-        case("rootfs", everything(), &["--rootfs=/srv/rootfs", "--root"]),
-        case("rootfs-read-only", everything(), &["--rootfs=/srv/rootfs:ro"]),
-        case("rootfs-writable", everything(), &["--rootfs=/srv/rootfs:rw", "--ids=single"]),
-        case("overlay-kernel", everything(), &["--overlay=/opt"]),
-        case("overlay-below-mount", everything(), &["--overlay=/srv/data"]),
-        case("overlay-refused-by-kernel", everything_but(no_overlay), &["--overlay=/opt"]),
-        case("overlay-on-old-tmpfs", everything_but(old_tmpfs), &["--overlay=/opt"]),
-        case(
-            "overlay-kept",
-            everything(),
-            &["--overlay=/opt", "--overlay-dir=~/kept", "--overlay-driver=fuse"],
-        ),
-        case(
-            "overlay-kept-before",
-            everything_but(kept_by_fuse),
-            &["--overlay=/opt", "--overlay-dir=~/kept"],
-        ),
-        case("overlay-on-disk", everything_but(scratch_on_disk), &["--overlay=/opt"]),
-        case(
-            "every-kind-of-layer",
-            everything(),
-            &[
-                "--ro=/srv/data:/data",
-                "--rw=/srv/motd:/etc/motd",
-                "--volume=/srv/data:/mnt/data:overlay",
-                "--tmpfs=/scratch:size=64M,mode=1777",
-                "--hide=/usr/games",
-                "--file=/etc/note=hello",
-                "--file=/etc/copy=@/srv/motd",
-                "--symlink=/data:/link",
-                "--dev=kvm",
-                "--home=/srv/sandbox-home",
-                "--workdir=/data",
-                "--hostname=lab",
-            ],
-        ),
-        case("later-covers-earlier", everything(), &["--ro=/srv/data:/x/y", "--tmpfs=/x"]),
-        case(
-            "network",
-            everything(),
-            &[
-                "--net",
-                "--publish=8080:80",
-                "--publish=[::1]:53:53/udp",
-                "--dns=9.9.9.9",
-                "--dns-search=lab.test",
-                "--add-host=db:10.1.2.3",
-                "--rate=10mbit",
-            ],
-        ),
-        case(
-            "network-without-slirp4netns",
-            everything_but(|h| h.programs.slirp4netns = None),
-            &["--net"],
-        ),
-        case("network-of-host", everything(), &["--net=host"]),
-        case(
-            "environment",
-            everything(),
-            &["--env=SECRET_TOKEN", "--env=A=1", "--env-file=variables"],
-        ),
-        case("environment-cleared", everything(), &["--clear-env", "--env=A=\u{1b}[1m"]),
-        case(
-            "life",
-            everything(),
-            &[
-                "--timeout=1m30s",
-                "--grace=2s",
-                "--status-fd=3",
-                "--pass-fd=4",
-                "--time=-3d",
-                "--best-effort",
-            ],
-        ),
-        case("cwd-removed", everything_but(|h| h.cwd = None), &["--workdir=/tmp"]),
-        case("cwd-is-home-left-out", everything_but(in_home), &["--workdir=/tmp"]),
-        layered(
-            "policy-under-flags",
-            everything(),
-            Layers {
-                flags: case("", everything(), &["--net=none", "--ro=/srv/data"]).spec,
-                policy: of_policy("net = 'user'\nhide = '/usr/games'\nhostname = 'lab'\n"),
-                ..Layers::default()
-            },
-        ),
-        layered(
-            "profile-build",
-            everything(),
-            Layers { profile: profile::load("build").unwrap().spec, ..Layers::default() },
-        ),
-        layered(
-            "profile-strict",
-            everything(),
-            Layers { profile: profile::load("strict").unwrap().spec, ..Layers::default() },
-        ),
-    ]
-}
-
-fn refusals() -> Vec<Case> {
-    vec![
-        case("cwd-is-home", everything_but(in_home), &[]),
-        case("cwd-holds-home", everything_but(|h| h.cwd = Some(path("/home"))), &[]),
-        case("cwd-is-shared", everything_but(|h| h.cwd = Some(path("/var/tmp"))), &[]),
-        case("cwd-was-removed", everything_but(|h| h.cwd = None), &[]),
-        case("subids-without-ranges", everything_but(no_subids), &["--ids=subids"]),
-        case(
-            "subids-without-newuidmap",
-            everything_but(|h| h.programs.newuidmap = None),
-            &["--ids=subids"],
-        ),
-        case(
-            "subids-with-no-new-privs",
-            everything_but(|h| h.kernel.no_new_privs = true),
-            &["--ids=subids"],
-        ),
-        case("root-and-user", everything(), &["--root", "--user=33"]),
-        case("user-beyond-ranges", everything(), &["--user=70000"]),
-        case("user-of-one-id", everything_but(no_subids), &["--user=33", "--ids=subids"]),
-        case("net-without-programs", everything_but(no_network), &["--net"]),
-        case("net-pasta-missing", everything_but(|h| h.programs.pasta = None), &["--net=pasta"]),
-        case("rate-without-net", everything(), &["--rate=1mbit"]),
-        case("dns-without-net", everything(), &["--dns=9.9.9.9"]),
-        case("publish-on-host", everything(), &["--net=host", "--publish=80:80"]),
-        case("grace-without-timeout", everything(), &["--grace=2s"]),
-        case("no-overlay-at-all", everything_but(bare), &["--overlay=/opt"]),
-        case("no-fuse", everything_but(bare), &["--overlay=/opt", "--overlay-driver=fuse"]),
-        case(
-            "kept-by-another-driver",
-            everything_but(kept_by_fuse),
-            &["--overlay=/opt", "--overlay-dir=~/kept", "--overlay-driver=kernel"],
-        ),
-        case(
-            "kept-over-another-directory",
-            everything_but(kept_by_fuse),
-            &["--overlay=/srv/data", "--overlay-dir=~/kept"],
-        ),
-        case("overlay-dir-of-nothing", everything(), &["--overlay-dir=~/kept"]),
-        case("source-missing", everything(), &["--ro=/srv/nothing"]),
-        case("source-dangling", everything(), &["--ro=/srv/dangling"]),
-        case("source-forbidden", everything(), &["--ro=/srv/locked"]),
-        case("dest-in-proc", everything(), &["--ro=/srv/data:/proc/x"]),
-        case("dest-is-root", everything(), &["--tmpfs=/"]),
-        case("rootfs-is-the-host", everything_but(root_is_there), &["--rootfs=/"]),
-        case("rootfs-is-a-file", everything(), &["--rootfs=/srv/motd"]),
-        case("home-is-the-real-one", everything(), &["--home=~"]),
-        case("file-unreadable", everything(), &["--file=/x=@/srv/secret"]),
-        case("dev-is-no-device", everything(), &["--dev=nothing"]),
-    ]
-}
-
-fn path(path: &str) -> HostPath {
-    HostPath::absolute(path)
-}
-
-fn of_policy(text: &str) -> Spec {
-    policy::parse("lab.toml", text, &path("/home/ada/project")).unwrap().spec
-}
-
-fn no_subids(host: &mut Host) {
-    host.subids = Err("no range for `ada` in /etc/subuid".to_owned());
-}
-
-fn no_network(host: &mut Host) {
-    (host.programs.slirp4netns, host.programs.pasta) = (None, None);
-}
-
-fn no_overlay(host: &mut Host) {
-    host.overlay.kernel = Some("the kernel refuses overlayfs in a user namespace".to_owned());
-}
-
-fn old_tmpfs(host: &mut Host) {
-    host.kernel.tmpfs_has_user_xattrs = false;
-}
-
-fn kept_by_fuse(host: &mut Host) {
-    let lowers = [(0, HostPath::absolute("/opt"))].into();
-    host.kept = Some(Kept { driver: Text::from("fuse"), lowers });
-}
-
-fn scratch_on_disk(host: &mut Host) {
-    host.environment.push((Text::from("BRYO_SCRATCH"), Text::from("/var/tmp/ada")));
-}
-
-/// Only the kernel, and of that the least.
-fn bare(host: &mut Host) {
-    no_subids(host);
-    no_overlay(host);
-    host.programs = bryo::host::Programs::default();
-    host.overlay.fuse_device = Some("`/dev/fuse` does not exist".to_owned());
-}
-
-fn in_home(host: &mut Host) {
-    host.cwd = Some(host.account.home.clone());
-    let real = host.account.home.clone();
-    host.paths.insert(real.clone(), PathFact::Directory { real });
-}
-
-fn root_is_there(host: &mut Host) {
-    host.paths.insert(path("/"), PathFact::Directory { real: path("/") });
-}
-
-fn large_uid(host: &mut Host) {
-    (host.account.uid, host.account.gid) = (3_000_000_000, 3_000_000_001);
-}
-
-fn real_root(host: &mut Host) {
-    (host.account.uid, host.account.gid, host.kernel.effective_uid) = (0, 0, 0);
-    host.account.name = "root".to_owned();
-    host.account.group_name = "root".to_owned();
-    host.account.home = path("/root");
-}
+use cases::{plans, refusals};
 
 #[test]
 fn plans_are_as_they_were() {
@@ -346,7 +87,7 @@ fn json(plan: &Plan) -> String {
 }
 
 fn directory() -> PathBuf {
-    place::tree().join("tests/plans")
+    place::tree().join("tests/plans/golden")
 }
 
 /// The first line that differs from the golden file; with `BRYO_BLESS=1` the file gives way.
@@ -364,7 +105,7 @@ fn compared(name: &str, text: &str) -> Option<String> {
     let line = |text: &str| text.lines().nth(same).unwrap_or("(its end)").to_owned();
     let number = same + 1;
     Some(format!(
-        "tests/plans/{name}:{number}: was `{}`, is `{}` (BRYO_BLESS=1 writes it anew)",
+        "tests/plans/golden/{name}:{number}: was `{}`, is `{}` (BRYO_BLESS=1 writes it anew)",
         line(&golden).trim(),
         line(text).trim()
     ))

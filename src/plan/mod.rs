@@ -2,13 +2,17 @@
 //! [`resolve`], the pure function that decides all of it.
 
 mod capabilities;
+mod confinement;
 mod explain;
+mod limits;
 mod needs;
 mod resolve;
 mod view;
 
 pub use capabilities::PACKAGE_MANAGER_CAPABILITIES;
+pub use confinement::{Confinement, Seccomp};
 pub use explain::explain;
+pub use limits::Limits;
 pub use needs::needs;
 pub use resolve::resolve;
 pub use view::{Layer, OverlayDriverPlan, OverlayPlan, Root, ScratchPlan, Step, Upper, View};
@@ -130,19 +134,6 @@ pub struct Life {
     pub timeout: Option<Span>,
     pub grace: Span,
     pub status_fd: Option<i32>,
-}
-
-/// The layers behind the namespaces.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Confinement {
-    pub no_new_privs: bool,
-}
-
-/// Bounds on what it may use.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub struct Limits {
-    /// Bytes that /tmp, /dev/shm and a private home may take together.
-    pub tmpfs: crate::base::size::Size,
 }
 
 /// Which way was taken where there are several.

@@ -1,9 +1,11 @@
 //! What was asked. Flags, policy files and profiles each fill a [`Spec`]; every field is optional
 //! and every value knows its origin. Nothing here looks at the machine or decides anything.
 
+mod confinement;
 mod environment;
 mod identity;
 mod layers;
+mod limits;
 mod network;
 mod origin;
 pub mod policy;
@@ -16,9 +18,11 @@ mod view;
 pub mod word;
 pub mod words;
 
+pub use confinement::{Capability, CapabilityWish, Door, IntegrityMode, SeccompWish};
 pub use environment::EnvironmentWish;
 pub use identity::{IdsMode, UserWish};
 pub use layers::Layers;
+pub use limits::{Cpus, IoBound, IoMax, Pids, Requirement, Rlimit, Weight};
 pub use network::{HostEntry, NetworkMode};
 pub use origin::{Origin, PROJECT_POLICY, Sourced};
 pub use policy::Policy;
@@ -30,6 +34,7 @@ use crate::base::Text;
 use crate::base::duration::{Shift, Span};
 use crate::base::port::Publish;
 use crate::base::rate::Rate;
+use crate::base::size::Size;
 
 /// Everything that can be asked of one run. `None` and empty mean: not asked.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -56,6 +61,25 @@ pub struct Spec {
     pub dns_search: Vec<Sourced<String>>,
     pub add_host: Vec<Sourced<HostEntry>>,
     pub rate: Option<Sourced<Rate>>,
+
+    pub seccomp: Option<Sourced<SeccompWish>>,
+    pub allow: Vec<Sourced<Door>>,
+    /// In the order given: later wins.
+    pub capabilities: Vec<Sourced<CapabilityWish>>,
+    pub integrity: Option<Sourced<IntegrityMode>>,
+    pub report: Option<Sourced<Text>>,
+
+    pub memory: Option<Sourced<Size>>,
+    pub cpus: Option<Sourced<Cpus>>,
+    pub cpu_weight: Option<Sourced<Weight>>,
+    pub pids: Option<Sourced<Pids>>,
+    pub io_weight: Option<Sourced<Weight>>,
+    pub io_max: Vec<Sourced<IoMax>>,
+    pub tmp_size: Option<Sourced<Size>>,
+    /// In the order given: later wins.
+    pub rlimit: Vec<Sourced<Rlimit>>,
+    pub require: Vec<Sourced<Requirement>>,
+    pub stats: Option<Sourced<bool>>,
 
     /// In the order given: later wins.
     pub env: Vec<Sourced<EnvironmentWish>>,
@@ -96,6 +120,21 @@ impl Spec {
             dns_search,
             add_host,
             rate,
+            seccomp,
+            allow,
+            capabilities,
+            integrity,
+            report,
+            memory,
+            cpus,
+            cpu_weight,
+            pids,
+            io_weight,
+            io_max,
+            tmp_size,
+            rlimit,
+            require,
+            stats,
             env,
             clear_env,
             pass_fd,
@@ -129,6 +168,21 @@ impl Spec {
             dns_search: if dns_search.is_empty() { weaker.dns_search } else { dns_search },
             add_host: list(add_host, weaker.add_host),
             rate: rate.or(weaker.rate),
+            seccomp: seccomp.or(weaker.seccomp),
+            allow: list(allow, weaker.allow),
+            capabilities: list(capabilities, weaker.capabilities),
+            integrity: integrity.or(weaker.integrity),
+            report: report.or(weaker.report),
+            memory: memory.or(weaker.memory),
+            cpus: cpus.or(weaker.cpus),
+            cpu_weight: cpu_weight.or(weaker.cpu_weight),
+            pids: pids.or(weaker.pids),
+            io_weight: io_weight.or(weaker.io_weight),
+            io_max: list(io_max, weaker.io_max),
+            tmp_size: tmp_size.or(weaker.tmp_size),
+            rlimit: list(rlimit, weaker.rlimit),
+            require: list(require, weaker.require),
+            stats: stats.or(weaker.stats),
             env: list(env, weaker.env),
             clear_env: clear_env.or(weaker.clear_env),
             pass_fd: list(pass_fd, weaker.pass_fd),

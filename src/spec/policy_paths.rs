@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{EnvironmentWish, FileContent, HomeMode, Spec, ViewWish};
+use super::{EnvironmentWish, FileContent, HomeMode, SeccompWish, Spec, ViewWish};
 use crate::base::{HostPath, Text};
 
 /// Stands before a source of a policy or profile that is left out where it does not exist.
@@ -57,6 +57,10 @@ fn paths(spec: &mut Spec) -> Vec<Path<'_>> {
             paths.push(path);
         }
     }
+    if let Some(SeccompWish::File(file)) = spec.seccomp.as_mut().map(|wish| &mut wish.value) {
+        paths.push(file);
+    }
+    paths.extend(spec.report.as_mut().map(|wish| &mut wish.value));
     if let Some(HomeMode::Directory(directory)) = spec.home.as_mut().map(|home| &mut home.value) {
         paths.push(directory);
     }

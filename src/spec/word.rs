@@ -25,11 +25,14 @@ pub enum Group {
     Identity,
     View,
     Network,
+    Confinement,
+    Limits,
     Process,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::Identity, Self::View, Self::Network, Self::Process];
+    pub const ALL: [Self; 6] =
+        [Self::Identity, Self::View, Self::Network, Self::Confinement, Self::Limits, Self::Process];
 
     #[must_use]
     pub fn heading(self) -> &'static str {
@@ -37,6 +40,8 @@ impl Group {
             Self::Identity => "Identity",
             Self::View => "View",
             Self::Network => "Network",
+            Self::Confinement => "Confinement",
+            Self::Limits => "Limits",
             Self::Process => "Process",
         }
     }
@@ -55,6 +60,7 @@ pub enum InProjectPolicy {
     Refused,
 }
 
+#[derive(Clone, Copy)]
 pub struct Word {
     pub name: &'static str,
     pub short: Option<char>,

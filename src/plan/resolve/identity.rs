@@ -4,10 +4,10 @@ use crate::base::idrange::IdMap;
 use crate::base::{BoxPath, Error, Result};
 use crate::host::{Host, SubIds, account_in, remedy};
 use crate::plan::needs::may_use_many_ids;
-use crate::plan::{Groups, Identity, MapWriter, PACKAGE_MANAGER_CAPABILITIES, Rung};
+use crate::plan::{Groups, Identity, MapWriter, Rung};
 use crate::spec::{IdsMode, Spec};
 
-use super::{Remarks, own as own_places, useless};
+use super::{Remarks, confinement, own as own_places, useless};
 
 /// The ids that the payload has inside.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,11 +43,7 @@ pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<
             Groups::Cleared
         },
         map_writer: maps.writer,
-        capabilities: if payload.uid == 0 {
-            PACKAGE_MANAGER_CAPABILITIES.to_vec()
-        } else {
-            Vec::new()
-        },
+        capabilities: confinement::capabilities(spec, payload.uid),
     })
 }
 

@@ -1,5 +1,6 @@
 //! All decisions: a spec and a host become a plan. Pure: nothing is read, run or changed here.
 
+mod confinement;
 pub(crate) mod defaults;
 mod environment;
 mod etc;
@@ -17,7 +18,7 @@ use crate::base::{Error, Result};
 use crate::host::Host;
 use crate::spec::{Sourced, Spec};
 
-use super::{Confinement, Life, Limits, Plan, Rung};
+use super::{Life, Limits, Plan, Rung};
 
 /// What is gathered along the way.
 #[derive(Default)]
@@ -43,6 +44,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         spec.hostname.as_ref().map_or_else(|| defaults::HOSTNAME.to_owned(), |h| h.value.clone());
     let etc = etc::write(spec, host, &identity, &network, &hostname);
     let view = view::decide(spec, host, &identity, etc, &mut remarks)?;
+    let confinement = confinement::decide(spec, host, &mut remarks)?;
     let environment = environment::decide(spec, host, &identity, &view)?;
     Ok(Plan {
         command: spec.command.clone(),
@@ -51,8 +53,13 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         environment,
         pass_descriptors: spec.pass_fd.iter().map(|fd| fd.value).collect(),
         life: life(spec)?,
-        confinement: Confinement { no_new_privs: true },
-        limits: Limits { tmpfs: defaults::tmpfs_size(host.kernel.memory) },
+        confinement,
+        limits: Limits {
+            tmpfs: spec
+                .tmp_size
+                .as_ref()
+                .map_or_else(|| defaults::tmpfs_size(host.kernel.memory), |size| size.value),
+        },
         rungs: remarks.rungs,
         warnings: remarks.warnings,
         identity,

@@ -1,0 +1,66 @@
+//! Which layers stand behind the namespaces, and which doors in them are open.
+
+use crate::base::{HostPath, Result};
+use crate::host::Host;
+use crate::plan::{Confinement, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
+use crate::spec::{Capability, CapabilityWish, Door, IntegrityMode, Origin, SeccompWish, Spec};
+use crate::sys::capability::CAPABILITIES;
+
+use super::Remarks;
+
+pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Confinement> {
+    let path = |typed: &crate::base::Text| {
+        let base = host.cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
+        HostPath::resolve(typed.as_os_str(), &base, &host.account.home)
+    };
+    Ok(Confinement {
+        no_new_privs: true,
+        seccomp: match spec.seccomp.as_ref().map(|wish| &wish.value) {
+            None | Some(SeccompWish::Default) => Seccomp::Default,
+            Some(SeccompWish::None) => {
+                remarks.warnings.push("every system call may be made".to_owned());
+                Seccomp::None
+            }
+            Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
+        },
+        doors: doors(spec, remarks),
+        integrity: spec.integrity.as_ref().map_or(IntegrityMode::Report, |wish| wish.value),
+        report: spec.report.as_ref().map(|wish| path(&wish.value)),
+    })
+}
+
+/// Each door once. Whoever opens one is told so; a profile has said it in its description.
+fn doors(spec: &Spec, remarks: &mut Remarks) -> Vec<Door> {
+    let mut doors: Vec<Door> = Vec::new();
+    for wish in &spec.allow {
+        if doors.contains(&wish.value) {
+            continue;
+        }
+        doors.push(wish.value);
+        if !matches!(wish.origin, Origin::Profile { .. }) {
+            let (name, lets_in) = (wish.value.name(), wish.value.lets_in());
+            remarks.warnings.push(format!("`{name}` is allowed: {lets_in}"));
+        }
+    }
+    doors.sort_unstable();
+    doors
+}
+
+/// What the payload keeps, in the kernel's order: what package managers need where it is root,
+/// nothing otherwise, and what was added and dropped since, in the order given.
+pub(super) fn capabilities(spec: &Spec, uid: u32) -> Vec<&'static str> {
+    let all = || CAPABILITIES.iter().map(|(name, _)| *name);
+    let mut kept: Vec<&str> = match uid {
+        0 => PACKAGE_MANAGER_CAPABILITIES.to_vec(),
+        _ => Vec::new(),
+    };
+    for wish in &spec.capabilities {
+        match wish.value {
+            CapabilityWish::Add(Capability::All) => kept = all().collect(),
+            CapabilityWish::Add(Capability::One(name)) => kept.push(name),
+            CapabilityWish::Drop(Capability::All) => kept.clear(),
+            CapabilityWish::Drop(Capability::One(name)) => kept.retain(|it| *it != name),
+        }
+    }
+    all().filter(|name| kept.contains(name)).collect()
+}
