@@ -3,6 +3,7 @@
 //! ```text
 //! main.rs      argv in, exit code out
 //! cli/         one file a verb: its flags become a Spec, its answer goes to print.rs
+//! changes/     what a sandbox changed: list, diff, apply, discard
 //! store/       what is kept on disk between runs
 //! sandbox/     the story: caller, init, payload, and their parts
 //! plan/        Plan, resolve, explain
@@ -12,6 +13,7 @@
 //! ```
 
 pub mod base;
+pub mod changes;
 pub mod cli;
 pub mod host;
 pub mod plan;

@@ -162,15 +162,22 @@ pub fn sync(fd: BorrowedFd<'_>) -> Result<()> {
 
 /// The names in a directory that is open for reading, without `.` and `..`.
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<OsString>> {
-    let call = || format!("getdents({})", directory.as_raw_fd());
     let mut names = Vec::new();
+    each_name_in(directory, |name| names.push(OsString::from_vec(name.to_vec())))?;
+    Ok(names)
+}
+
+/// The same, one by one.
+pub fn each_name_in(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8])) -> Result<()> {
+    let call = || format!("getdents({})", directory.as_raw_fd());
     for entry in fs::Dir::read_from(directory).named(call)? {
-        let name = entry.named(call)?.file_name().to_bytes().to_vec();
-        if !matches!(name.as_slice(), b"." | b"..") {
-            names.push(OsString::from_vec(name));
+        let entry = entry.named(call)?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            take(name);
         }
     }
-    Ok(names)
+    Ok(())
 }
 
 /// Makes an empty regular file in a directory, for a file to be mounted on.

@@ -12,6 +12,7 @@ pub mod capability;
 pub mod clone;
 pub mod entry;
 pub mod epoll;
+pub mod facts;
 pub mod file;
 pub mod landlock;
 pub mod mount;

@@ -1,0 +1,73 @@
+//! How each driver writes into a layer that something is gone, or that nothing shows through.
+//!
+//! The kernel (Documentation/filesystems/overlayfs.rst): a deleted name is a character device
+//! 0:0; a directory that hides what is below it bears `user.overlay.opaque` = `y`. Since Linux 6.7
+//! there are deleted names in the form of attributes, too; only a layer made by hand has them.
+//!
+//! fuse-overlayfs (main.c): the same device, or where it may not make one, an empty file
+//! `.wh.NAME`; for directories `user.fuseoverlayfs.opaque`, or a file `.wh..wh..opq`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::base::Result;
+use crate::sys::facts::{self, Facts, Type};
+
+/// Who wrote a layer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    Kernel,
+    Fuse,
+}
+
+/// What a name in a layer says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Says {
+    /// It is there.
+    Present,
+    /// It is a note of the driver about another name, which is deleted.
+    DeletedOther(OsString),
+    /// It is a note of the driver about the directory.
+    Note,
+}
+
+const WHITEOUT: Type = Type::CharacterDevice { major: 0, minor: 0 };
+
+impl Dialect {
+    /// What the name says by itself, before anything is known of its inode.
+    pub(super) fn read_name(self, name: &OsStr) -> Says {
+        if self == Self::Kernel {
+            return Says::Present;
+        }
+        match name.as_bytes().strip_prefix(b".wh.") {
+            Some(b".wh..opq") => Says::Note,
+            Some(other) if !other.is_empty() => {
+                Says::DeletedOther(OsString::from_vec(other.to_vec()))
+            }
+            _ => Says::Present,
+        }
+    }
+
+    pub(super) fn is_whiteout(self, facts: &Facts) -> bool {
+        facts.kind == WHITEOUT
+    }
+
+    /// Whether nothing of the directory below shows through this one.
+    pub(super) fn is_opaque(self, directory: BorrowedFd<'_>) -> Result<bool> {
+        let says_yes = |name| Ok(facts::attribute(directory, name)?.as_deref() == Some(b"y"));
+        match self {
+            Self::Kernel => says_yes("user.overlay.opaque"),
+            Self::Fuse => Ok(says_yes("user.fuseoverlayfs.opaque")?
+                || says_yes("user.overlay.opaque")?
+                || facts::facts_at(directory, ".wh..wh..opq".as_ref())?.is_some()),
+        }
+    }
+
+    /// Whether an extended attribute is the driver's own note.
+    pub(super) fn is_note(name: &[u8]) -> bool {
+        [b"user.overlay.".as_slice(), b"user.fuseoverlayfs.", b"trusted.overlay."]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    }
+}

@@ -1,0 +1,64 @@
+//! The layers of one place in the store: which directory each lies over, and who wrote it.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
+
+use crate::base::{Context, Error, HostPath, Result};
+use crate::sys::{entry, file};
+
+use super::dialect::Dialect;
+
+/// What was written over one directory of the host.
+#[derive(Debug)]
+pub struct Layer {
+    /// The directory that it lies over.
+    pub lower: HostPath,
+    pub dialect: Dialect,
+    /// The layer itself, open.
+    pub upper: OwnedFd,
+}
+
+/// Every layer of a place, in the order of the directories below them.
+pub fn layers_in(place: &HostPath) -> Result<Vec<Layer>> {
+    let clause = || format!("cannot read the changes in `{place}`");
+    let base = file::open_path_for_reading(place.as_path()).context(clause)?;
+    let dialect = dialect(base.as_fd()).context(clause)?;
+    let mut layers = Vec::new();
+    for name in file::names_in(base.as_fd()).context(clause)? {
+        if is_layer(&name) {
+            layers.push(layer(base.as_fd(), &name, dialect).context(clause)?);
+        }
+    }
+    layers.sort_by(|a, b| a.lower.cmp(&b.lower));
+    Ok(layers)
+}
+
+/// `0`, `1`, and `0.1` for what was mounted below the first.
+fn is_layer(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+fn dialect(base: BorrowedFd<'_>) -> Result<Dialect> {
+    let fd = entry::open_file_at(base, "driver".as_ref())?;
+    match file::read_all(fd.as_fd(), 64)?.trim_ascii() {
+        b"kernel" => Ok(Dialect::Kernel),
+        b"fuse" => Ok(Dialect::Fuse),
+        _ => Err(Error::new("its file `driver` names no overlay driver")),
+    }
+}
+
+fn layer(base: BorrowedFd<'_>, name: &OsStr, dialect: Dialect) -> Result<Layer> {
+    let directory = entry::open_directory_at(base, name)?;
+    let noted = entry::open_file_at(directory.as_fd(), "lower".as_ref())?;
+    let lower = file::read_all(noted.as_fd(), 1 << 16)?;
+    if !lower.starts_with(b"/") {
+        return Err(Error::new("it is not noted which directory it lies over")
+            .within(format!("cannot use the layer {name:?}")));
+    }
+    Ok(Layer {
+        lower: HostPath::absolute(OsString::from_vec(lower)),
+        dialect,
+        upper: entry::open_directory_at(directory.as_fd(), "upper".as_ref())?,
+    })
+}

@@ -1,0 +1,16 @@
+//! What a sandbox changed: read out of the upper layers that it wrote, beside the directories they
+//! lie over. Both drivers' ways of writing are read here, and nowhere else.
+//!
+//! Nothing in a layer is trusted: every name is opened from its directory's descriptor, never
+//! through a link, and only its content is ever looked at.
+
+mod change;
+mod compare;
+mod dialect;
+mod layer;
+mod names;
+mod walk;
+
+pub use change::{Aspects, Change, What};
+pub use layer::{Layer, layers_in};
+pub use walk::{Spot, walk};
