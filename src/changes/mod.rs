@@ -9,8 +9,10 @@ mod compare;
 mod dialect;
 mod layer;
 mod names;
+mod summary;
 mod walk;
 
 pub use change::{Aspects, Change, What};
 pub use layer::{Layer, layers_in};
+pub use summary::Summary;
 pub use walk::{Spot, walk};

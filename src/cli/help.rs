@@ -39,6 +39,8 @@ bryo(1) and bryo-policy(5) tell all; `bryo doctor`, what works on this machine."
 
 pub(super) const USAGE: &str = "bryo run [FLAGS] [--] COMMAND [ARGS]…";
 
+pub(super) const TRY_USAGE: &str = "bryo try [FLAGS] [--] COMMAND [ARGS]…";
+
 /// Whether the words may ask for help. Laying it out costs a start half as much as reading the
 /// command line does, so that is left out otherwise.
 pub(super) fn is_asked(arguments: &[OsString]) -> bool {

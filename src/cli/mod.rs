@@ -1,13 +1,16 @@
 //! The command line: one file a verb. A verb turns its flags into a Spec and its answer into text;
 //! only `print` speaks.
 
+mod changes;
 mod completions;
+mod discard;
 mod doctor;
 mod flags;
 mod help;
 pub mod policy;
 mod print;
 mod run;
+mod r#try;
 mod usage;
 
 use std::ffi::OsString;
@@ -32,6 +35,9 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let result = match matches.remove_subcommand() {
         Some((verb, matches)) => match verb.as_str() {
             "run" => run::run(matches, &arguments),
+            "try" => r#try::run(&matches, &arguments),
+            "changes" => changes::run(&matches),
+            "discard" => discard::run(&matches),
             "policy" => policy(&matches),
             "doctor" => doctor::doctor(&matches),
             "completions" => completions::run(&matches, command()),
@@ -58,6 +64,9 @@ fn command() -> clap::Command {
             "`bryo run -- bash` is a shell in a sandbox; `bryo run -h` lists what can be asked of it",
         )
         .subcommand(run::command())
+        .subcommand(r#try::command())
+        .subcommand(changes::command())
+        .subcommand(discard::command())
         .subcommand(policy_command())
         .subcommand(doctor::command())
         .subcommand(completions::command())

@@ -18,6 +18,9 @@ mod terminal;
 mod view;
 mod wire;
 
+use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
+
 use crate::base::{Error, Result};
 use crate::plan::Plan;
 use crate::sys::process::Change;
@@ -51,6 +54,11 @@ impl Outcome {
 /// Tells `--status-fd` of a run that failed before there was a plan.
 pub fn report_failure(number: i32, error: &Error) {
     Status::of_descriptor(number).ended(&Err(error.clone()));
+}
+
+/// Removes a directory that a sandbox wrote to, by its name in another one.
+pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    overlay::remove_tree(parent, name)
 }
 
 /// Runs the plan to its end.

@@ -104,6 +104,28 @@ pub fn rename_between(
     fs::renameat(from, name, to, new_name).named(|| format!("renameat({name:?}, {new_name:?})"))
 }
 
+/// Gives each of two names, which must both exist, what the other one had, in one step.
+pub fn exchange(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    other: &OsStr,
+) -> Result<()> {
+    fs::renameat_with(from, name, to, other, fs::RenameFlags::EXCHANGE)
+        .named(|| format!("renameat2({name:?}, {other:?}, RENAME_EXCHANGE)"))
+}
+
+/// Gives a name another place, where nothing may be.
+pub fn rename_to_free(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::renameat_with(from, name, to, new_name, fs::RenameFlags::NOREPLACE)
+        .named(|| format!("renameat2({name:?}, {new_name:?}, RENAME_NOREPLACE)"))
+}
+
 pub fn change_owner(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
     let (owner, group) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
     fs::fchown(fd, Some(owner), Some(group)).named(|| format!("fchown({uid}, {gid})"))
@@ -111,6 +133,16 @@ pub fn change_owner(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
 
 pub fn change_mode(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
     fs::fchmod(fd, Mode::from_raw_mode(mode)).named(|| format!("fchmod({mode:o})"))
+}
+
+/// The mode of a name, which is not followed if it is a link. By way of a descriptor, for
+/// fchmodat(2) itself follows links before Linux 6.6.
+pub fn change_mode_at(directory: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Result<()> {
+    let call = || format!("fchmodat({name:?}, {mode:o})");
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = fs::openat(directory, name, flags, Mode::empty()).named(call)?;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    fs::chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty()).named(call)
 }
 
 pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {

@@ -34,7 +34,7 @@ fn rests_on_working_directory(wish: &Sourced<ViewWish>) -> bool {
     match wish.origin {
         Origin::Project { .. } => true,
         Origin::Profile { .. } => without_question_mark(source).0 == Text::from("."),
-        Origin::Flag(_) | Origin::Policy { .. } => false,
+        Origin::Flag(_) | Origin::Verb(_) | Origin::Policy { .. } => false,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::sys::mount::{self, FsOption, MountAttr};
 use super::wire::Wire;
 
 pub(super) use outside::Outside;
+pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);

@@ -8,9 +8,19 @@ use std::path::Path;
 use crate::base::Result;
 use crate::sys::{Errno, entry, file};
 
+/// Opens a directory, also one that its own mode keeps its owner from; to move one elsewhere it
+/// must be writable, too, since its `..` changes (rename(2)).
+fn open_own_directory(parent: BorrowedFd<'_>, name: &OsString) -> Result<std::os::fd::OwnedFd> {
+    let is_closed = entry::status_at(parent, name)?.mode & 0o700 != 0o700;
+    if is_closed {
+        entry::change_mode_at(parent, name, 0o700)?;
+    }
+    Ok(entry::open_directory_at(parent, name)?)
+}
+
 /// Empties and removes the directory of that name.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<()> {
-    let directory = entry::open_directory_at(parent, name)?;
+pub(in crate::sandbox) fn remove(parent: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<()> {
+    let directory = open_own_directory(parent, &name.to_owned())?;
     empty(directory.as_fd())?;
     Ok(entry::remove_directory_at(parent, name)?)
 }
@@ -27,9 +37,10 @@ fn empty(top: BorrowedFd<'_>) -> Result<()> {
             if is_removed(top, &name)? {
                 continue;
             }
-            let directory = entry::open_directory_at(top, &name)?;
+            let directory = open_own_directory(top, &name)?;
             for inner in file::names_in(directory.as_fd())? {
                 if !is_removed(directory.as_fd(), &inner)? {
+                    drop(open_own_directory(directory.as_fd(), &inner)?);
                     lift(directory.as_fd(), &inner, top, &mut number)?;
                 }
             }

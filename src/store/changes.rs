@@ -1,0 +1,245 @@
+//! The changes that were kept: a directory for each try, under a name, with the layers it wrote
+//! and a record of what ran.
+//!
+//! ```text
+//! DATA/changes/brave-fern/record.json   what ran, when, how it ended
+//! DATA/changes/brave-fern/directory     the working directory, byte for byte
+//! DATA/changes/brave-fern/layers/       as `--overlay-dir` keeps them
+//! ```
+//!
+//! Whoever changes one of them holds its lock, which is that of its layers: a sandbox that is still
+//! writing to them holds the same.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::names;
+use crate::base::wording::nearest;
+use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sys::{Errno, entry, file};
+
+const NAME: &str = "changes";
+const RECORD: &str = "record.json";
+const DIRECTORY: &str = "directory";
+const RECORD_LIMIT: usize = 1 << 20;
+/// How many names are tried that are taken already.
+const TRIES: u32 = 64;
+
+/// All that is kept.
+#[derive(Clone, Debug)]
+pub struct ChangeStore {
+    directory: HostPath,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kept {
+    pub name: String,
+    directory: HostPath,
+}
+
+/// What is known of a try besides its changes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Of this form; a later bryo reads it, too.
+    pub version: u32,
+    /// For people: control characters are escaped.
+    pub command: Vec<String>,
+    /// When the sandbox began, by the clock that stamps files: whatever was changed outside since
+    /// bears a later ctime.
+    pub began: Time,
+    /// `None`: it has not ended, or not by itself.
+    pub ended: Option<End>,
+}
+
+/// Seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Time(pub i64, pub u32);
+
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct End {
+    pub at: Time,
+    /// The exit status that bryo gave.
+    pub status: u8,
+}
+
+/// Held while one is changed.
+#[derive(Debug)]
+pub struct Lock {
+    _held: OwnedFd,
+}
+
+impl ChangeStore {
+    #[must_use]
+    pub fn of(data: &HostPath) -> Self {
+        Self { directory: data.join(NAME) }
+    }
+
+    /// A new place, under this name or a free one.
+    pub fn make(&self, name: Option<&str>) -> Result<Kept> {
+        let clause = || format!("cannot keep changes in `{}`", self.directory);
+        entry::make_directories(self.directory.as_path(), 0o700).context(clause)?;
+        let base = file::open_path_for_reading(self.directory.as_path()).context(clause)?;
+        let tries = if name.is_some() { 1 } else { TRIES };
+        for _ in 0..tries {
+            let name = name.map_or_else(names::invented, str::to_owned);
+            names::check(&name)?;
+            match file::make_directory_at(base.as_fd(), Path::new(&name), 0o700) {
+                Ok(()) => return Ok(self.kept(name)),
+                Err(e) if e.errno == Errno::EEXIST => {}
+                Err(e) => return Err(e).context(clause),
+            }
+        }
+        Err(Error::new(match name {
+            Some(name) => format!("changes called `{name}` are kept already"),
+            None => "every name that was tried is taken".to_owned(),
+        })
+        .hint("`bryo changes` lists what is kept; `--on NAME` goes on from it"))
+    }
+
+    /// The one of that name.
+    pub fn find(&self, name: &Text) -> Result<Kept> {
+        let all = self.all()?;
+        if let Some(kept) = all.iter().find(|kept| kept.name.as_bytes() == name.as_bytes()) {
+            return Ok(kept.clone());
+        }
+        let names = || all.iter().map(|kept| kept.name.as_str());
+        let typed = name.to_string();
+        let begun: Vec<&str> = names().filter(|it| it.starts_with(&typed)).collect();
+        if let ([only], false) = (begun.as_slice(), typed.is_empty()) {
+            return Ok(self.kept((*only).to_owned()));
+        }
+        let error = Error::new(format!("no changes are called `{name}`"));
+        Err(match (begun.len(), nearest(&typed, names())) {
+            (2.., _) if !typed.is_empty() => {
+                Error::new(format!("`{name}` may be {}", crate::base::wording::any_of(&begun)))
+            }
+            (_, Some(near)) => error.hint(format!("did you mean `{near}`?")),
+            _ => error.hint("`bryo changes` lists what is kept"),
+        })
+    }
+
+    /// Everything that is kept, by name. What is no directory, or bears a name that bryo does not
+    /// give, is not ours.
+    pub fn all(&self) -> Result<Vec<Kept>> {
+        let clause = || format!("cannot read `{}`", self.directory);
+        let base = match file::open_path_for_reading(self.directory.as_path()) {
+            Ok(base) => base,
+            Err(e) if e.errno == Errno::ENOENT => return Ok(Vec::new()),
+            Err(e) => return Err(e).context(clause),
+        };
+        let names = file::names_in(base.as_fd()).context(clause)?;
+        let mut all: Vec<Kept> = names
+            .into_iter()
+            .filter_map(|name| name.into_string().ok())
+            .filter(|name| names::check(name).is_ok())
+            .filter(|name| entry::open_directory_at(base.as_fd(), name.as_ref()).is_ok())
+            .map(|name| self.kept(name))
+            .collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    fn kept(&self, name: String) -> Kept {
+        Kept { directory: self.directory.join(&name), name }
+    }
+}
+
+impl Kept {
+    #[must_use]
+    pub fn directory(&self) -> &HostPath {
+        &self.directory
+    }
+
+    /// What `--overlay-dir` is given.
+    #[must_use]
+    pub fn layers(&self) -> HostPath {
+        self.directory.join("layers")
+    }
+
+    /// Notes the beginning, by the clock of this filesystem, which stamps files.
+    pub fn begin(&self, command: &[Text], directory: &HostPath) -> Result<Record> {
+        let base = self.open()?;
+        let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
+        file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
+        let began = crate::sys::facts::facts(note.as_fd())?.changed;
+        let record = Record {
+            version: 1,
+            command: command.iter().map(ToString::to_string).collect(),
+            began: Time(began.seconds, began.nanoseconds),
+            ended: None,
+        };
+        self.write(&record)?;
+        Ok(record)
+    }
+
+    pub fn write(&self, record: &Record) -> Result<()> {
+        let clause = || format!("cannot write the record of `{}`", self.name);
+        let text = serde_json::to_vec(record).map_err(|e| Error::new(e.to_string()))?;
+        let base = self.open()?;
+        let new = Path::new("record.new");
+        let _ = file::remove_file_at(base.as_fd(), new);
+        let fd = file::create_below(base.as_fd(), new, 0o600).context(clause)?;
+        file::write_all(fd.as_fd(), &text).context(clause)?;
+        file::sync(fd.as_fd()).context(clause)?;
+        file::rename_at(base.as_fd(), new, Path::new(RECORD)).context(clause)
+    }
+
+    pub fn record(&self) -> Result<Record> {
+        let clause = || format!("cannot read the record of `{}`", self.name);
+        let base = self.open().context(clause)?;
+        let fd = entry::open_file_at(base.as_fd(), RECORD.as_ref()).context(clause)?;
+        let text = file::read_all(fd.as_fd(), RECORD_LIMIT).context(clause)?;
+        let record: Record = serde_json::from_slice(&text)
+            .map_err(|e| Error::new(format!("`{RECORD}` is damaged: {e}")))
+            .context(clause)?;
+        match record.version {
+            1 => Ok(record),
+            other => Err(Error::new(format!("`{RECORD}` is of version {other}"))).context(clause),
+        }
+    }
+
+    /// The working directory of the try, to which its paths are relative.
+    pub fn working_directory(&self) -> Result<HostPath> {
+        let base = self.open()?;
+        let fd = entry::open_file_at(base.as_fd(), DIRECTORY.as_ref())?;
+        let path = OsString::from_vec(file::read_all(fd.as_fd(), 1 << 16)?);
+        Ok(HostPath::absolute(path))
+    }
+
+    /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
+    pub fn lock(&self) -> Result<Lock> {
+        let clause = || format!("cannot use the changes `{}`", self.name);
+        entry::make_directories(self.layers().as_path(), 0o700).context(clause)?;
+        let path = self.layers().join("lock");
+        let held = entry::open_or_make_file(path.as_path(), 0o600).context(clause)?;
+        if !entry::try_lock(held.as_fd()).context(clause)? {
+            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
+            let holder = Text::from(OsString::from_vec(holder));
+            return Err(Error::new(format!("process {holder} is using them"))
+                .hint("wait until it has ended"))
+            .context(clause);
+        }
+        entry::truncate(held.as_fd()).context(clause)?;
+        let own = crate::sys::process::own_pid().to_string();
+        file::write_all(held.as_fd(), own.as_bytes()).context(clause)?;
+        Ok(Lock { _held: held })
+    }
+
+    /// Removes all of it.
+    pub fn remove(self, _lock: Lock) -> Result<()> {
+        let clause = || format!("cannot remove the changes `{}`", self.name);
+        let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
+        let base = file::open_path_for_reading(parent).context(clause)?;
+        crate::sandbox::remove_tree(base.as_fd(), self.name.as_ref()).context(clause)
+    }
+
+    fn open(&self) -> Result<OwnedFd> {
+        let clause = || format!("cannot open the changes `{}`", self.name);
+        file::open_path_for_reading(self.directory.as_path()).context(clause)
+    }
+}
