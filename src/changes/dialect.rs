@@ -12,7 +12,10 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::base::Result;
+use crate::sys::entry;
 use crate::sys::facts::{self, Facts, Type};
+
+use super::plain::remove_mark_file;
 
 /// Who wrote a layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +65,21 @@ impl Dialect {
                 || says_yes("user.overlay.opaque")?
                 || facts::facts_at(directory, ".wh..wh..opq".as_ref())?.is_some()),
         }
+    }
+
+    /// Takes back that a directory hides what is below it.
+    pub(super) fn unmark(self, directory: BorrowedFd<'_>) -> Result<()> {
+        for name in ["user.overlay.opaque", "user.fuseoverlayfs.opaque"] {
+            if facts::attribute(directory, name)?.is_some() {
+                entry::remove_attribute(directory, name)?;
+            }
+        }
+        if self == Self::Fuse {
+            for name in [".wh..wh..opq", ".wh..opq"] {
+                remove_mark_file(directory, name)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether an extended attribute is the driver's own note.

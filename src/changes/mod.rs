@@ -4,11 +4,13 @@
 //! Nothing in a layer is trusted: every name is opened from its directory's descriptor, never
 //! through a link, and only its content is ever looked at.
 
+pub mod apply;
 mod change;
 mod compare;
 mod dialect;
 mod layer;
 mod names;
+mod plain;
 mod summary;
 mod walk;
 

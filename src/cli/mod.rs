@@ -1,6 +1,7 @@
 //! The command line: one file a verb. A verb turns its flags into a Spec and its answer into text;
 //! only `print` speaks.
 
+mod apply;
 mod changes;
 mod completions;
 mod discard;
@@ -36,6 +37,8 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         Some((verb, matches)) => match verb.as_str() {
             "run" => run::run(matches, &arguments),
             "try" => r#try::run(&matches, &arguments),
+            "apply" => apply::run(&matches),
+            "undo" => apply::undo(&matches),
             "changes" => changes::run(&matches),
             "discard" => discard::run(&matches),
             "policy" => policy(&matches),
@@ -66,6 +69,8 @@ fn command() -> clap::Command {
         .subcommand(run::command())
         .subcommand(r#try::command())
         .subcommand(changes::command())
+        .subcommand(apply::command())
+        .subcommand(apply::undo_command())
         .subcommand(discard::command())
         .subcommand(policy_command())
         .subcommand(doctor::command())

@@ -9,9 +9,11 @@ mod names;
 mod policy_file;
 mod project;
 mod trust;
+mod turn;
 
 pub use changes::{ChangeStore, End, Kept, Lock, Record, Time};
 pub use directory::Directories;
 pub use policy_file::{PolicyFile, policy_names};
 pub use project::{Found, ProjectFile, consult};
 pub use trust::{Forgotten, Standing, Trust, TrustEntry};
+pub use turn::{Stage, Turn};

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 
 use super::call::{Errno, Named, Result};
+use super::facts::Moment;
 use super::file::FileStatus;
 
 /// The times of an inode, to be given to another one.
@@ -151,6 +152,73 @@ pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {
 
 pub fn set_attribute(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<()> {
     fs::fsetxattr(fd, name, value, fs::XattrFlags::empty()).named(|| format!("fsetxattr({name})"))
+}
+
+pub fn remove_attribute(fd: BorrowedFd<'_>, name: &str) -> Result<()> {
+    fs::fremovexattr(fd, name).named(|| format!("fremovexattr({name})"))
+}
+
+/// The time of the last modification; that of the last access stays.
+pub fn change_modified(fd: BorrowedFd<'_>, modified: Moment) -> Result<()> {
+    let time = |seconds, nanoseconds| fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = fs::Timestamps {
+        last_access: time(0, fs::UTIME_OMIT),
+        last_modification: time(modified.seconds, modified.nanoseconds.into()),
+    };
+    fs::futimens(fd, &times).named(|| "futimens".to_owned())
+}
+
+/// The character device 0:0 by which an overlay says that a name is deleted; everybody may make
+/// one (Linux 5.8, commit a3c751a50fe6).
+pub fn make_whiteout_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    let device = fs::makedev(0, 0);
+    fs::mknodat(directory, name, fs::FileType::CharacterDevice, Mode::empty(), device)
+        .named(|| format!("mknodat({name:?}, 0:0)"))
+}
+
+/// Copies what is left of one file to the other: shared blocks where the filesystem can, holes as
+/// holes.
+pub fn copy_content(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    if fs::ioctl_ficlone(to, from).is_ok() {
+        return Ok(());
+    }
+    let size = fs::fstat(from).named(|| "fstat".to_owned())?.st_size as u64;
+    let mut at = 0;
+    while at < size {
+        let data = match fs::seek(from, fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => break,
+            // A filesystem that knows no holes.
+            Err(rustix::io::Errno::INVAL) => at,
+            Err(e) => return Err(e).named(|| "lseek(SEEK_DATA)".to_owned()),
+        };
+        let end = fs::seek(from, fs::SeekFrom::Hole(data)).unwrap_or(size);
+        copy_range(from, to, data, end)?;
+        at = end;
+    }
+    fs::ftruncate(to, size).named(|| format!("ftruncate({size})"))
+}
+
+fn copy_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, begin: u64, end: u64) -> Result<()> {
+    let mut buffer = vec![0; 1 << 17];
+    let mut at = begin;
+    while at < end {
+        let length = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let read = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut buffer[..length], at))
+            .named(|| "pread".to_owned())?;
+        if read == 0 {
+            break;
+        }
+        let mut written = 0;
+        while written < read {
+            let piece = &buffer[written..read];
+            written +=
+                rustix::io::retry_on_intr(|| rustix::io::pwrite(to, piece, at + written as u64))
+                    .named(|| "pwrite".to_owned())?;
+        }
+        at += read as u64;
+    }
+    Ok(())
 }
 
 pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {

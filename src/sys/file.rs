@@ -160,6 +160,11 @@ pub fn sync(fd: BorrowedFd<'_>) -> Result<()> {
     fs::fsync(fd).named(|| format!("fsync({})", fd.as_raw_fd()))
 }
 
+/// Waits until everything written to the filesystem of a descriptor is on the disk (`syncfs(2)`).
+pub fn sync_filesystem(fd: BorrowedFd<'_>) -> Result<()> {
+    fs::syncfs(fd).named(|| format!("syncfs({})", fd.as_raw_fd()))
+}
+
 /// The names in a directory that is open for reading, without `.` and `..`.
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<OsString>> {
     let mut names = Vec::new();

@@ -1,0 +1,63 @@
+//! One step of an apply, as it is decided and written down.
+
+use crate::sys::facts::{Facts, Moment, Type};
+use crate::sys::file::Inode;
+
+/// What is done to one name of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    pub(super) act: Act,
+    /// By its number among the layers of the place.
+    pub(super) layer: usize,
+    /// Relative to the directory that the layer lies over.
+    pub(super) path: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The layer's file takes the place of the host's.
+    Replace { old: Mark, new: Mark },
+    /// The layer's file is new.
+    Add { new: Mark },
+    /// The host's goes, a directory with all that is in it.
+    Remove { old: Mark },
+    /// A directory is new.
+    MakeDirectory { look: Look },
+    /// A directory looks otherwise.
+    SetDirectory { before: Look, after: Look },
+}
+
+/// By what a file is known again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) inode: Inode,
+    pub(super) size: u64,
+    pub(super) modified: Moment,
+}
+
+/// Mode and time of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) mode: u32,
+    pub(super) modified: Moment,
+}
+
+impl Mark {
+    pub(super) fn of(facts: &Facts) -> Self {
+        Self { inode: facts.inode, size: facts.size, modified: facts.modified }
+    }
+
+    /// Whether it is the same inode with the same content. The size of a directory is its own
+    /// affair, and its time changes with what is in it.
+    pub(super) fn fits(&self, facts: &Facts) -> bool {
+        self.inode == facts.inode
+            && (facts.kind == Type::Directory
+                || (self.size == facts.size && self.modified == facts.modified))
+    }
+}
+
+impl Look {
+    pub(super) fn of(facts: &Facts) -> Self {
+        Self { mode: facts.mode, modified: facts.modified }
+    }
+}

@@ -1,0 +1,89 @@
+//! A layer made plain before a part of it is carried over: a directory that hides all that is below
+//! it would go on to hide what was just put there, so what it hides is said name by name instead.
+
+use std::ffi::OsString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crate::base::{Context, Result};
+use crate::sys::{Errno, entry, facts, file};
+
+use super::layer::Layer;
+use super::names::Names;
+
+/// Means the same afterwards. Stopped halfway, it does, too.
+pub(super) fn make_plain(layer: &Layer) -> Result<()> {
+    let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
+    let lower = file::open_without_links(layer.lower.as_path())
+        .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
+        .ok();
+    Plain { layer, open: Vec::new() }
+        .run(upper, lower)
+        .context(|| format!("cannot read what was written to `{}`", layer.lower))
+}
+
+struct Plain<'a> {
+    layer: &'a Layer,
+    open: Vec<Level>,
+}
+
+struct Level {
+    upper: OwnedFd,
+    lower: Option<OwnedFd>,
+    directories: Vec<OsString>,
+}
+
+impl Plain<'_> {
+    fn run(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+        self.enter(upper, lower)?;
+        while let Some(level) = self.open.last_mut() {
+            let Some(name) = level.directories.pop() else {
+                self.open.pop();
+                continue;
+            };
+            let upper = entry::open_directory_at(level.upper.as_fd(), &name)?;
+            let lower = level
+                .lower
+                .as_ref()
+                .and_then(|lower| entry::open_directory_at(lower.as_fd(), &name).ok());
+            self.enter(upper, lower)?;
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+        if self.layer.dialect.is_opaque(upper.as_fd())? {
+            if let Some(lower) = &lower {
+                spell_out(upper.as_fd(), lower.as_fd())?;
+            }
+            self.layer.dialect.unmark(upper.as_fd())?;
+        }
+        let mut directories = Vec::new();
+        for name in Names::of(upper.as_fd())?.iter() {
+            if facts::facts_at(upper.as_fd(), name)?.is_some_and(|it| it.is_directory()) {
+                directories.push(name.to_owned());
+            }
+        }
+        self.open.push(Level { upper, lower, directories });
+        Ok(())
+    }
+}
+
+fn spell_out(upper: BorrowedFd<'_>, lower: BorrowedFd<'_>) -> Result<()> {
+    for name in Names::of(lower)?.iter() {
+        match entry::make_whiteout_at(upper, name) {
+            Err(e) if e.errno == Errno::EEXIST => {}
+            result => result?,
+        }
+    }
+    // On the disk before the mark goes.
+    Ok(file::sync(upper)?)
+}
+
+/// The file by which fuse-overlayfs marks a directory.
+pub(super) fn remove_mark_file(directory: BorrowedFd<'_>, name: &str) -> Result<()> {
+    match file::remove_file_at(directory, Path::new(name)) {
+        Err(e) if e.errno != Errno::ENOENT => Err(e.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,186 @@
+//! `bryo apply` and `bryo undo`: kept changes are carried over to the real files, and taken back.
+
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::base::wording::count;
+use crate::base::{Error, HostPath, Result, Text};
+use crate::changes::apply::{self, Conflict, OnConflict, Planned, Wish};
+use crate::changes::{Summary, layers_in};
+use crate::store::{ChangeStore, Kept, Stage, Turn};
+use crate::sys::facts::Moment;
+
+use super::policy::Place;
+use super::print;
+
+/// How many paths are named before the rest is counted.
+const NAMED: usize = 10;
+
+pub(super) fn command() -> Command {
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    Command::new("apply")
+        .about("Carry kept changes over to the real files")
+        .arg(name())
+        .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .num_args(0..)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Only what is at these paths and below"),
+        )
+        .arg(switch("dry-run", "Tell what would be done, and do nothing"))
+        .arg(
+            switch("force", "Overwrite what was changed outside since")
+                .conflicts_with("skip-conflicts"),
+        )
+        .arg(switch("skip-conflicts", "Leave out what was changed outside since"))
+        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with("path"))
+}
+
+pub(super) fn undo_command() -> Command {
+    Command::new("undo").about("Take the last apply back").arg(name())
+}
+
+fn name() -> Arg {
+    Arg::new("name")
+        .value_name("NAME")
+        .required(true)
+        .value_parser(clap::value_parser!(OsString))
+        .help("Which changes; the beginning of a name is enough")
+}
+
+fn named(matches: &ArgMatches, place: &Place) -> Result<Kept> {
+    let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
+    ChangeStore::of(&place.directories.data).find(&Text::from(name))
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let place = Place::read()?;
+    let kept = named(matches, &place)?;
+    let lock = kept.lock()?;
+    let layers = layers_in(&kept.layers())?;
+    if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
+        if matches.get_flag("resume") && stage == Stage::Begun {
+            return finish(&kept, &turn, &layers);
+        }
+        let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
+        return Err(Error::new("an earlier one was cut short")
+            .within(format!("cannot apply `{}`", kept.name))
+            .hint(format!("`bryo {verb} {}` goes on with it", kept.name)));
+    }
+    if matches.get_flag("resume") {
+        return Err(Error::new("no apply was cut short")
+            .within(format!("cannot go on with `{}`", kept.name)));
+    }
+    let paths: Vec<HostPath> = matches
+        .get_many::<OsString>("path")
+        .into_iter()
+        .flatten()
+        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
+        .collect();
+    let on_conflict = match (matches.get_flag("force"), matches.get_flag("skip-conflicts")) {
+        (true, _) => OnConflict::Force,
+        (_, true) => OnConflict::Skip,
+        _ => OnConflict::Stop,
+    };
+    let record = kept.record()?;
+    let wish = Wish {
+        selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
+        on_conflict,
+        began: Moment { seconds: record.began.0, nanoseconds: record.began.1 },
+    };
+    let turn = Turn::begin(&kept)?;
+    let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
+    let may_go_on = check(&kept, &planned, on_conflict);
+    if matches.get_flag("dry-run") || may_go_on.is_err() || planned.steps == 0 {
+        turn.forget()?;
+        may_go_on?;
+        print::note(&match planned.steps {
+            0 => "there is nothing to apply".to_owned(),
+            steps => format!("{} would be taken", count(steps as usize, "step")),
+        });
+        return Ok(0);
+    }
+    turn.come(Stage::Planned, Stage::Begun)?;
+    let status = finish(&kept, &turn, &layers);
+    drop(lock);
+    status
+}
+
+fn finish(kept: &Kept, turn: &Turn, layers: &[crate::changes::Layer]) -> Result<u8> {
+    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo())?;
+    turn.come(Stage::Begun, Stage::Applied)?;
+    let left = Summary::of(&kept.layers())?;
+    let name = &kept.name;
+    print::note(&match left.total() {
+        0 => format!("applied all of {name}; `bryo undo {name}` takes it back"),
+        left => format!("applied a part of {name}; {} left", count(left as usize, "change")),
+    });
+    Ok(0)
+}
+
+fn check(kept: &Kept, planned: &Planned, on_conflict: OnConflict) -> Result<()> {
+    for path in planned.refused.iter().take(NAMED) {
+        print::warning(&format!("`{path}` is not applied: it is a device, a FIFO or a socket"));
+    }
+    for path in planned.disarmed.iter().take(NAMED) {
+        print::warning(&format!("`{path}` is applied without its set-user-id or set-group-id bit"));
+    }
+    if planned.conflicts.is_empty() || on_conflict == OnConflict::Force {
+        return Ok(());
+    }
+    tell(&planned.conflicts);
+    if on_conflict == OnConflict::Skip {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{} overtaken by changes outside",
+        count(planned.conflicts.len(), "change")
+    ))
+    .within(format!("cannot apply `{}`", kept.name))
+    .hint("nothing was touched; `--skip-conflicts` leaves these out, `--force` overwrites them"))
+}
+
+fn tell(conflicts: &[Conflict]) {
+    for Conflict { path, why } in conflicts.iter().take(NAMED) {
+        print::warning(&format!("`{path}`: {why}"));
+    }
+    if let Some(more) = conflicts.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        print::warning(&format!("and {more} more"));
+    }
+}
+
+pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
+    let place = Place::read()?;
+    let kept = named(matches, &place)?;
+    let _lock = kept.lock()?;
+    let layers = layers_in(&kept.layers())?;
+    let clause = || format!("cannot take the apply of `{}` back", kept.name);
+    let turn = match Turn::newest(&kept)? {
+        Some((turn, Stage::Applied)) => {
+            let conflicts =
+                apply::undo_is_possible(&layers, &turn.paper(Stage::Applied), &turn.undo())?;
+            if !conflicts.is_empty() {
+                tell(&conflicts);
+                return Err(Error::new("its files were changed since").within(clause()));
+            }
+            turn.come(Stage::Applied, Stage::TakenBackInPart)?;
+            turn
+        }
+        Some((turn, Stage::Begun)) => {
+            turn.come(Stage::Begun, Stage::TakenBackInPart)?;
+            turn
+        }
+        Some((turn, Stage::TakenBackInPart)) => turn,
+        Some((_, Stage::Planned)) | None => {
+            return Err(Error::new("nothing of it was applied").within(clause()));
+        }
+    };
+    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
+    turn.forget()?;
+    print::note(&format!("{} is as it was before it was applied", kept.name));
+    Ok(0)
+}
