@@ -232,6 +232,25 @@ fn what_is_kept_is_there_again() {
     }
 }
 
+/// Other mounts of the view lie below the overlay then: they are not the host's.
+#[test]
+fn an_overlay_over_the_working_directory_of_a_repository_is_one_tree() {
+    for driver in DRIVERS {
+        let home = Home::new();
+        fs::create_dir_all(home.work().join(".git/hooks")).unwrap();
+        fs::write(home.work().join(".git/config"), "[core]\n").unwrap();
+        fs::create_dir(home.work().join("d")).unwrap();
+        fs::write(home.work().join("d/x"), "x\n").unwrap();
+        Bryo::run()
+            .at(&home)
+            .cwd(home.work())
+            .args(["--overlay", ".", "--overlay-driver", driver])
+            .shell("rm -r d && echo file > d && cat d && rm -r .git && ls -A")
+            .stdout("file\nd\n")
+            .check();
+    }
+}
+
 #[test]
 fn two_runs_do_not_share_what_is_kept() {
     let lower = Lower::new();

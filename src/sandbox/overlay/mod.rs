@@ -55,13 +55,20 @@ pub(super) struct Overlays<'a> {
     plan: Option<&'a OverlayPlan>,
     /// The directory on disk that holds the uppers, if they are not in memory.
     base: Option<OwnedFd>,
+    /// The mounts of the host, if the kernel's driver must know them.
+    mounts: Vec<HostPath>,
     wire: &'a Wire,
 }
 
 impl<'a> Overlays<'a> {
     pub(super) fn open(plan: &'a Plan, scratch: Option<&Scratch>, wire: &'a Wire) -> Result<Self> {
         let base = scratch.map(Scratch::open_inside).transpose()?;
-        Ok(Self { plan: plan.view.overlay.as_ref(), base, wire })
+        let plan = plan.view.overlay.as_ref();
+        let mounts = match plan.map(|overlay| &overlay.driver) {
+            Some(OverlayDriverPlan::Kernel) => spine::mounts_of_the_host()?,
+            Some(OverlayDriverPlan::Fuse { .. }) | None => Vec::new(),
+        };
+        Ok(Self { plan, base, mounts, wire })
     }
 
     /// Puts a directory of the host below the writable layer of that number.
@@ -91,7 +98,7 @@ impl<'a> Overlays<'a> {
         let base = in_memory.as_ref().map(|tmpfs| &tmpfs.0).or(self.base.as_ref());
         let base = base.ok_or_else(|| Error::new("there is no place for what is written"))?;
         let uppers = kernel::Uppers { base: base.as_fd(), keeping: keeping(plan) };
-        let submounts = spine::submounts_of(lower)?;
+        let submounts = spine::mounts_below(lower, &self.mounts);
         let overlay = if submounts.is_empty() {
             let root = uppers.overlay(lower, &upper.0.to_string())?;
             Overlay { root, above: Vec::new() }

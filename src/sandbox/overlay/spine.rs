@@ -26,16 +26,22 @@ use super::kernel::Uppers;
 use super::upper::look_like;
 use super::{Above, Covering, NO_PRIVILEGE, Overlay, open_lower};
 
-/// The mounts below a directory, as paths below it.
-pub(super) fn submounts_of(lower: &HostPath) -> Result<BTreeSet<PathBuf>> {
+/// The mounts of the host. Read before anything is mounted for the view, whose mounts the table
+/// would show under the paths of the host.
+pub(super) fn mounts_of_the_host() -> Result<Vec<HostPath>> {
     let table = file::read_path(Path::new("/proc/self/mountinfo"), 64 << 20)
         .context(|| "cannot read the mount table".to_owned())?;
-    let below = |path: HostPath| path.as_path().strip_prefix(lower.as_path()).map(Path::to_owned);
-    Ok(parse_mountinfo(&table)
-        .into_iter()
-        .filter_map(|mount| below(mount.path).ok())
+    Ok(parse_mountinfo(&table).into_iter().map(|mount| mount.path).collect())
+}
+
+/// Those below a directory, as paths below it.
+pub(super) fn mounts_below(lower: &HostPath, mounts: &[HostPath]) -> BTreeSet<PathBuf> {
+    mounts
+        .iter()
+        .filter_map(|mount| mount.as_path().strip_prefix(lower.as_path()).ok())
         .filter(|path| !path.as_os_str().is_empty())
-        .collect())
+        .map(Path::to_owned)
+        .collect()
 }
 
 pub(super) fn overlay(
