@@ -8,6 +8,7 @@ pub mod apply;
 mod change;
 mod compare;
 mod dialect;
+pub mod diff;
 mod layer;
 mod names;
 mod plain;

@@ -4,6 +4,7 @@
 mod apply;
 mod changes;
 mod completions;
+mod diff;
 mod discard;
 mod doctor;
 mod flags;
@@ -38,6 +39,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             "run" => run::run(matches, &arguments),
             "try" => r#try::run(&matches, &arguments),
             "apply" => apply::run(&matches),
+            "diff" => diff::run(&matches),
             "undo" => apply::undo(&matches),
             "changes" => changes::run(&matches),
             "discard" => discard::run(&matches),
@@ -69,6 +71,7 @@ fn command() -> clap::Command {
         .subcommand(run::command())
         .subcommand(r#try::command())
         .subcommand(changes::command())
+        .subcommand(diff::command())
         .subcommand(apply::command())
         .subcommand(apply::undo_command())
         .subcommand(discard::command())

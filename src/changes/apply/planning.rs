@@ -125,7 +125,7 @@ impl Planning<'_> {
             }
             (Some(before), What::Added, _) if is_later(before) => Ok(Some(conflict::APPEARED)),
             (Some(before), _, _) => Ok(is_later(before).then_some(conflict::CHANGED)),
-            (None, _, _) => Ok(had_origin(change, spot)?.then_some(conflict::GONE)),
+            (None, _, _) => Ok(None),
         }
     }
 
@@ -156,20 +156,6 @@ impl Planning<'_> {
 
 fn is_above(directory: &[u8], path: &[u8]) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
-}
-
-/// The note of both drivers that there was a file below when this one was made.
-fn had_origin(change: &Change, spot: &Spot<'_>) -> Result<bool> {
-    if !change.after.is_some_and(|it| it.kind == Type::Regular) {
-        return Ok(false);
-    }
-    let Ok(fd) = entry::open_file_at(spot.upper, spot.name) else { return Ok(false) };
-    for name in ["user.overlay.origin", "user.fuseoverlayfs.origin"] {
-        if facts::attribute(fd.as_fd(), name)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Whether anything in a directory was changed after that moment.

@@ -1,0 +1,240 @@
+//! The changes as a unified diff in git's form, which `git apply` reads: text by its lines, the
+//! rest by what can be said of it in a line that git passes over.
+
+mod header;
+mod renames;
+mod side;
+mod text;
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+
+use crate::base::{Error, HostPath, Result};
+use crate::sys::facts::{Facts, Type};
+use crate::sys::{entry, facts, file};
+
+use super::change::{Change, What};
+use super::layer::Layer;
+use super::walk::{Spot, walk};
+
+use header::Header;
+use renames::Renames;
+use side::Side;
+
+/// How it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    pub colour: Colour,
+    pub bytes: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    Plain,
+    Coloured,
+}
+
+/// What becomes of control characters in the lines of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bytes {
+    /// For programs.
+    Kept,
+    /// For a terminal, which must not obey them.
+    Escaped,
+}
+
+/// What is shown, and how its paths are named.
+pub struct Shown<'a> {
+    pub selects: &'a dyn Fn(&HostPath) -> bool,
+    /// Paths below it are named relative to it.
+    pub from: &'a HostPath,
+}
+
+/// Writes the diff of all layers; how many changes it shows.
+pub fn diff(layers: &[Layer], shown: &Shown<'_>, style: Style, out: &mut dyn Write) -> Result<u64> {
+    let renames = Renames::find(layers, shown)?;
+    let mut diff = Diff { shown, style, out, renames, count: 0 };
+    for layer in layers {
+        walk(layer, &mut |change, spot| diff.show(layer, change, spot))?;
+    }
+    Ok(diff.count)
+}
+
+struct Diff<'a> {
+    shown: &'a Shown<'a>,
+    style: Style,
+    out: &'a mut dyn Write,
+    renames: Renames,
+    count: u64,
+}
+
+impl Diff<'_> {
+    fn show(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
+        let path = layer.lower.join(spot.path);
+        if !(self.shown.selects)(&path) {
+            return Ok(());
+        }
+        self.count += 1;
+        match change.what {
+            What::Replaced => {
+                self.gone(change, spot, &path)?;
+                self.come(change, spot, &path)
+            }
+            What::Deleted => self.gone(change, spot, &path),
+            What::Added => self.come(change, spot, &path),
+            What::Modified(aspects) => {
+                let (Some(before), Some(after)) = (&change.before, &change.after) else {
+                    return Ok(());
+                };
+                let (Some(lower), true) = (spot.lower, aspects.content) else {
+                    return self.only_attributes(&path, before, after, aspects);
+                };
+                let old = Side::read(lower, spot.name, before)?;
+                let new = Side::read(spot.upper, spot.name, after)?;
+                self.both(&path, &old, &new)
+            }
+        }
+    }
+
+    /// A file, or all the files of a directory.
+    fn gone(&mut self, change: &Change, spot: &Spot<'_>, path: &HostPath) -> Result<()> {
+        let (Some(before), Some(lower)) = (&change.before, spot.lower) else { return Ok(()) };
+        if before.kind != Type::Directory {
+            return self.gone_file(lower, spot.name, before, path);
+        }
+        self.remark(path, "directory deleted")?;
+        let top = entry::open_directory_at(lower, spot.name)?;
+        let names = side::sorted(file::names_in(top.as_fd())?);
+        let mut open = vec![(top, names, path.clone())];
+        while let Some((directory, names, at)) = open.last_mut() {
+            let Some(name) = names.pop() else {
+                open.pop();
+                continue;
+            };
+            let Some(facts) = facts::facts_at(directory.as_fd(), &name)? else { continue };
+            let path = at.join(&name);
+            if facts.is_directory() {
+                let below = entry::open_directory_at(directory.as_fd(), &name)?;
+                let names = side::sorted(file::names_in(below.as_fd())?);
+                open.push((below, names, path));
+                continue;
+            }
+            let Some((directory, ..)) = open.last() else { continue };
+            let fd = entry::open_directory_at(directory.as_fd(), ".".as_ref())?;
+            self.gone_file(fd.as_fd(), &name, &facts, &path)?;
+        }
+        Ok(())
+    }
+
+    fn gone_file(
+        &mut self,
+        directory: std::os::fd::BorrowedFd<'_>,
+        name: &std::ffi::OsStr,
+        facts: &Facts,
+        path: &HostPath,
+    ) -> Result<()> {
+        if self.renames.is_source(path) {
+            return Ok(());
+        }
+        let old = Side::read(directory, name, facts)?;
+        let header = Header::Deleted { mode: old.git_mode() };
+        self.write_change(path, &header, &old, &Side::nothing())
+    }
+
+    fn come(&mut self, change: &Change, spot: &Spot<'_>, path: &HostPath) -> Result<()> {
+        let Some(after) = &change.after else { return Ok(()) };
+        if after.kind == Type::Directory {
+            return self.remark(path, "directory added");
+        }
+        let new = Side::read(spot.upper, spot.name, after)?;
+        if let Some(source) = self.renames.source_of(path) {
+            let header = Header::Renamed { from: self.named(&source) };
+            return self.write_header(path, &header);
+        }
+        let header = Header::New { mode: new.git_mode() };
+        self.write_change(path, &header, &Side::nothing(), &new)
+    }
+
+    fn both(&mut self, path: &HostPath, old: &Side, new: &Side) -> Result<()> {
+        let header = match (old.git_mode(), new.git_mode()) {
+            (was, is) if was == is => Header::Modified,
+            (was, is) => Header::Mode { was, is },
+        };
+        self.write_change(path, &header, old, new)
+    }
+
+    fn only_attributes(
+        &mut self,
+        path: &HostPath,
+        before: &Facts,
+        after: &Facts,
+        aspects: super::change::Aspects,
+    ) -> Result<()> {
+        let git = |facts: &Facts| side::git_mode(facts);
+        if before.kind == Type::Regular && git(before) != git(after) {
+            self.write_header(path, &Header::Mode { was: git(before), is: git(after) })?;
+        }
+        let mut said = Vec::new();
+        if aspects.mode {
+            said.push(format!("mode {:04o}, was {:04o}", after.mode, before.mode));
+        }
+        if aspects.owner {
+            said.push(format!(
+                "owner {}:{}, was {}:{}",
+                after.uid, after.gid, before.uid, before.gid
+            ));
+        }
+        if aspects.attributes {
+            said.push("extended attributes".to_owned());
+        }
+        if aspects.time && said.is_empty() {
+            said.push("time of modification".to_owned());
+        }
+        if said.is_empty() { Ok(()) } else { self.remark(path, &said.join(", ")) }
+    }
+
+    fn write_change(
+        &mut self,
+        path: &HostPath,
+        header: &Header,
+        old: &Side,
+        new: &Side,
+    ) -> Result<()> {
+        let (Some(was), Some(is)) = (old.text(), new.text()) else {
+            return self.remark(path, &side::in_a_line(old, new));
+        };
+        let name = self.named(path);
+        let hunks = text::hunks(was, is, self.style);
+        header.write(self.out, &name, self.style.colour, !hunks.is_empty()).map_err(gone)?;
+        self.out.write_all(&hunks).map_err(gone)
+    }
+
+    fn write_header(&mut self, path: &HostPath, header: &Header) -> Result<()> {
+        let name = self.named(path);
+        header.write(self.out, &name, self.style.colour, false).map_err(gone)
+    }
+
+    /// A line that git passes over.
+    fn remark(&mut self, path: &HostPath, said: &str) -> Result<()> {
+        let name = header::quoted(&self.named(path));
+        writeln!(self.out, "# {name}: {said}").map_err(gone)
+    }
+
+    /// As it is named in the diff, its bytes kept.
+    fn named(&self, path: &HostPath) -> Vec<u8> {
+        use std::os::unix::ffi::OsStrExt;
+        let from = self.shown.from.as_path();
+        let relative = path.as_path().strip_prefix(from).ok();
+        let relative = relative.filter(|path| !path.as_os_str().is_empty());
+        let path = relative.unwrap_or_else(|| path.as_path());
+        path.as_os_str()
+            .as_bytes()
+            .strip_prefix(b"/")
+            .map_or_else(|| path.as_os_str().as_bytes().to_vec(), <[u8]>::to_vec)
+    }
+}
+
+/// Whoever reads has read enough.
+fn gone(error: io::Error) -> Error {
+    Error::new(error.to_string()).within("cannot write the diff")
+}
