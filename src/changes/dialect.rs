@@ -67,6 +67,15 @@ impl Dialect {
         }
     }
 
+    /// From now on a directory hides what is below it.
+    pub(super) fn mark(self, directory: BorrowedFd<'_>) -> Result<()> {
+        let name = match self {
+            Self::Kernel => "user.overlay.opaque",
+            Self::Fuse => "user.fuseoverlayfs.opaque",
+        };
+        Ok(entry::set_attribute(directory, name, b"y")?)
+    }
+
     /// Takes back that a directory hides what is below it.
     pub(super) fn unmark(self, directory: BorrowedFd<'_>) -> Result<()> {
         for name in ["user.overlay.opaque", "user.fuseoverlayfs.opaque"] {

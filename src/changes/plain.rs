@@ -1,7 +1,7 @@
 //! A layer made plain before a part of it is carried over: a directory that hides all that is below
 //! it would go on to hide what was just put there, so what it hides is said name by name instead.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -54,7 +54,7 @@ impl Plain<'_> {
     fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
         if self.layer.dialect.is_opaque(upper.as_fd())? {
             if let Some(lower) = &lower {
-                spell_out(upper.as_fd(), lower.as_fd())?;
+                self.spell_out(upper.as_fd(), lower.as_fd())?;
             }
             self.layer.dialect.unmark(upper.as_fd())?;
         }
@@ -67,17 +67,28 @@ impl Plain<'_> {
         self.open.push(Level { upper, lower, directories });
         Ok(())
     }
-}
 
-fn spell_out(upper: BorrowedFd<'_>, lower: BorrowedFd<'_>) -> Result<()> {
-    for name in Names::of(lower)?.iter() {
-        match entry::make_whiteout_at(upper, name) {
-            Err(e) if e.errno == Errno::EEXIST => {}
-            result => result?,
+    /// What is hidden is deleted by name; the directories that are there hide what is below them
+    /// as this one did.
+    fn spell_out(&self, upper: BorrowedFd<'_>, lower: BorrowedFd<'_>) -> Result<()> {
+        for name in Names::of(lower)?.iter() {
+            match entry::make_whiteout_at(upper, name) {
+                Ok(()) => {}
+                Err(e) if e.errno == Errno::EEXIST => self.hide_below(upper, name)?,
+                Err(e) => return Err(e.into()),
+            }
         }
+        // On the disk before the mark goes.
+        Ok(file::sync(upper)?)
     }
-    // On the disk before the mark goes.
-    Ok(file::sync(upper)?)
+
+    fn hide_below(&self, upper: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+        if facts::facts_at(upper, name)?.is_some_and(|it| it.is_directory()) {
+            let directory = entry::open_directory_at(upper, name)?;
+            self.layer.dialect.mark(directory.as_fd())?;
+        }
+        Ok(())
+    }
 }
 
 /// The file by which fuse-overlayfs marks a directory.

@@ -67,6 +67,8 @@ struct Level {
     lower: Option<Kept>,
     names: Names,
     next: usize,
+    /// Nothing of the directory below shows through, nor through any directory in this one.
+    is_opaque: bool,
     /// How long the path to it is.
     path_length: usize,
 }
@@ -120,12 +122,17 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
-        let names = self.names_of(upper.as_fd(), lower.as_ref().map(OwnedFd::as_fd))?;
+        let is_opaque = lower.is_some()
+            && (self.levels.last().is_some_and(|above| above.is_opaque)
+                || self.dialect.is_opaque(upper.as_fd())?);
+        let hidden = lower.as_ref().filter(|_| is_opaque).map(OwnedFd::as_fd);
+        let names = self.names_of(upper.as_fd(), hidden)?;
         self.levels.push(Level {
             upper: Kept::new(upper)?,
             lower: lower.map(Kept::new).transpose()?,
             names,
             next: 0,
+            is_opaque,
             path_length: self.path.len(),
         });
         self.close_far_level();
@@ -153,15 +160,11 @@ impl Walk<'_> {
         }
     }
 
-    /// What the directory of the layer speaks of: its own names, those that a note deletes, and if
-    /// it is opaque, all that are below.
-    fn names_of(&self, upper: BorrowedFd<'_>, lower: Option<BorrowedFd<'_>>) -> Result<Names> {
+    /// What the directory of the layer speaks of: its own names, those that a note deletes, and all
+    /// that are in the directory that it hides.
+    fn names_of(&self, upper: BorrowedFd<'_>, hidden: Option<BorrowedFd<'_>>) -> Result<Names> {
         let raw = Names::of(upper)?;
-        let is_opaque = match lower {
-            Some(_) => self.dialect.is_opaque(upper)?,
-            None => false,
-        };
-        if self.dialect == Dialect::Kernel && !is_opaque {
+        if self.dialect == Dialect::Kernel && hidden.is_none() {
             return Ok(raw);
         }
         let mut names = Names::default();
@@ -174,8 +177,8 @@ impl Walk<'_> {
                 Says::DeletedOther(_) | Says::Note => {}
             }
         }
-        if let (true, Some(lower)) = (is_opaque, lower) {
-            for name in Names::of(lower)?.iter().filter(|name| !raw.contains(name)) {
+        if let Some(hidden) = hidden {
+            for name in Names::of(hidden)?.iter().filter(|name| !raw.contains(name)) {
                 names.push(name.as_bytes());
             }
         }

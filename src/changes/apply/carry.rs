@@ -263,7 +263,9 @@ impl Place<'_> {
     fn forget_whiteout(&self) -> Result<()> {
         let mut note = OsString::from(".wh.");
         note.push(self.name);
-        for name in [self.name, note.as_os_str()] {
+        // No driver writes a note whose name is too long to be one.
+        let is_possible = |name: &&OsStr| name.len() <= 255;
+        for name in [self.name, note.as_os_str()].into_iter().filter(is_possible) {
             let facts = facts::facts_at(self.upper, name)?;
             let is_note = name != self.name;
             if facts.is_some_and(|it| is_note || Dialect::Kernel.is_whiteout(&it)) {
@@ -278,21 +280,19 @@ impl Place<'_> {
         if ours.kind != Type::Regular {
             return Ok(());
         }
-        if ours.mode & 0o6000 != 0 {
-            entry::change_mode_at(self.upper, self.name, ours.mode & 0o1777)?;
+        // Its own mode may keep its owner from it.
+        let mode = ours.mode & 0o1777;
+        let meanwhile = mode | 0o600;
+        if ours.mode != meanwhile {
+            entry::change_mode_at(self.upper, self.name, meanwhile)?;
         }
-        let fd = match entry::open_file_at(self.upper, self.name) {
-            Ok(fd) => fd,
-            // Its own mode keeps its owner from it; what cannot be read has been given no notes.
-            Err(e) if e.errno == Errno::EACCES => return Ok(()),
-            Err(e) => return Err(e.into()),
-        };
+        let fd = entry::open_file_at(self.upper, self.name)?;
         for name in facts::attribute_names(fd.as_fd())? {
             if let (true, Ok(text)) = (Dialect::is_note(name.to_bytes()), name.to_str()) {
                 entry::remove_attribute(fd.as_fd(), text)?;
             }
         }
-        Ok(())
+        if mode == meanwhile { Ok(()) } else { Ok(entry::change_mode(fd.as_fd(), mode)?) }
     }
 
     pub(super) fn on_host(&self) -> Result<Option<Facts>> {
