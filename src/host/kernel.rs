@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::idrange::{IdMap, IdMapLine};
-use crate::sys::{capability, file, process};
+use crate::sys::{capability, file, landlock, process};
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Kernel {
@@ -17,6 +17,8 @@ pub struct Kernel {
     /// Whether every id here is the same id of the machine: not so in a user namespace that
     /// somebody else made. Looked at only for uid 0, to which alone it matters.
     pub maps_every_id: bool,
+    /// The ABI of Landlock, 0 where there is none.
+    pub landlock: u32,
 }
 
 impl Kernel {
@@ -27,6 +29,7 @@ impl Kernel {
             tmpfs_has_user_xattrs: file::tmpfs_has_user_xattrs(),
             effective_uid: process::effective_uid(),
             maps_every_id: process::effective_uid() != 0 || maps_every_id(),
+            landlock: landlock::abi().unwrap_or(0),
         }
     }
 }

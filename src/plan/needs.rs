@@ -18,8 +18,11 @@ pub fn needs(spec: &Spec) -> Needs {
         ..Needs::default()
     };
     if let Some(net) = &spec.net {
-        needs.resolver = net.value != NetworkMode::None;
-        needs.user_network = !matches!(net.value, NetworkMode::None | NetworkMode::Host);
+        needs.resolver = !matches!(net.value, NetworkMode::None | NetworkMode::Closed);
+        needs.user_network = !matches!(
+            net.value,
+            NetworkMode::None | NetworkMode::Closed | NetworkMode::Host
+        );
     }
     match &spec.rootfs {
         Some(rootfs) => {

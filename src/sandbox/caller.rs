@@ -107,6 +107,7 @@ pub(super) enum NetworkNamespace {
 pub(super) fn network_namespace(plan: &Plan) -> NetworkNamespace {
     match plan.network.link {
         Link::Host => NetworkNamespace::Shared,
+        Link::Closed => NetworkNamespace::MadeByInit,
         Link::None if plan.network.publish.is_empty() => NetworkNamespace::MadeByInit,
         Link::None | Link::User { .. } => NetworkNamespace::MadeByClone,
     }

@@ -6,19 +6,20 @@
 use std::os::fd::AsFd;
 
 use crate::base::{Context, Error, Result};
-use crate::plan::{MapWriter, Plan};
+use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Memory, spawn_until_exec};
-use crate::sys::namespace::{self, NewNetwork};
+use crate::sys::namespace::{self, Loopback, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
 use super::caller::{self, NetworkNamespace};
+use super::confine::Prepared;
 use super::overlay::{Overlays, Scratch};
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
-use super::{identity, net, payload, view};
+use super::{confine, identity, net, payload, view};
 
 pub(super) fn run(
     plan: &Plan,
@@ -74,12 +75,13 @@ fn prepare(
     let materials = view::gather(plan)?;
     await_id_maps(plan, wire)?;
     let devpts = view::build(plan, materials, &Overlays::open(plan, scratch, wire)?)?;
+    let confinement = confine::prepare(plan)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     net::finish(&plan.network, wire)?;
     hide_from_the_payload()?;
     let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
-    start_payload(plan, wire, terminal)
+    start_payload(plan, wire, terminal, &confinement)
 }
 
 /// The one map that I can write, before the rest, so that helpers can start beside it.
@@ -111,7 +113,13 @@ fn begin_network(plan: &Plan) -> Result<Option<NewNetwork>> {
     let cannot = || "cannot make a network namespace".to_owned();
     match caller::network_namespace(plan) {
         NetworkNamespace::Shared => Ok(None),
-        NetworkNamespace::MadeByInit => NewNetwork::begin().map(Some).context(cannot),
+        NetworkNamespace::MadeByInit => {
+            let loopback = match plan.network.link {
+                Link::Closed => Loopback::Down,
+                _ => Loopback::Up,
+            };
+            NewNetwork::begin(loopback).map(Some).context(cannot)
+        }
         NetworkNamespace::MadeByClone => {
             namespace::bring_interface_up("lo").context(cannot)?;
             Ok(None)
@@ -144,9 +152,14 @@ fn hide_from_the_payload() -> Result<()> {
     Ok(capability::set_undumpable()?)
 }
 
-fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Result<Payload> {
+fn start_payload(
+    plan: &Plan,
+    wire: &Wire,
+    mut terminal: Option<Inside>,
+    confinement: &Prepared,
+) -> Result<Payload> {
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
-    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref()))
+    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref(), confinement))
         .context(|| "cannot start the command".to_owned())?;
     if plan.life.status_fd.is_some() {
         wire.send(&Report::Started)?;

@@ -5,6 +5,7 @@
 
 mod caller;
 mod clock;
+mod confine;
 mod helper;
 mod identity;
 mod init;
@@ -13,6 +14,7 @@ mod missing;
 mod net;
 mod overlay;
 mod payload;
+mod relayed;
 mod status;
 mod terminal;
 mod view;

@@ -9,14 +9,20 @@ use crate::base::{Context, Error, ExitCode, Result};
 use crate::plan::Plan;
 use crate::sys::{Errno, file, process, signal};
 
+use super::confine::{self, Prepared};
 use super::identity;
 use super::interpreter::{self, Unfit};
 use super::terminal::Inside;
 use super::wire::{Report, Wire};
 
 /// Returns only when the command could not be executed: the status to exit with.
-pub(super) fn run(plan: &Plan, wire: &Wire, terminal: Option<&Inside>) -> u8 {
-    let report = match execute(plan, terminal) {
+pub(super) fn run(
+    plan: &Plan,
+    wire: &Wire,
+    terminal: Option<&Inside>,
+    confinement: &Prepared,
+) -> u8 {
+    let report = match execute(plan, terminal, confinement) {
         Err(error) => Report::Failed(error),
         Ok(Unfit { error, missing: None }) => Report::Failed(error),
         Ok(Unfit { error, missing: Some(path) }) => {
@@ -29,15 +35,17 @@ pub(super) fn run(plan: &Plan, wire: &Wire, terminal: Option<&Inside>) -> u8 {
 }
 
 /// Returns only the reason why the command does not run.
-fn execute(plan: &Plan, terminal: Option<&Inside>) -> Result<Unfit> {
+fn execute(plan: &Plan, terminal: Option<&Inside>, confinement: &Prepared) -> Result<Unfit> {
     process::set_process_group(0)?;
     if let Some(terminal) = terminal {
         terminal.become_the_streams().context(|| "cannot use the terminal".to_owned())?;
     }
+    confine::leave_keyring(plan)?;
     identity::become_payload(&plan.identity)?;
     enter_workdir(plan)?;
     give_signals_back()?;
     close_descriptors(plan)?;
+    confinement.enter_fence()?;
     Ok(exec(plan))
 }
 

@@ -104,6 +104,11 @@ pub fn open_below_for_reading(root: BorrowedFd<'_>, path: &Path) -> Result<Owned
     open_below_with(root, path, Links::FollowInside, flags, Mode::empty())
 }
 
+/// A writable descriptor of a file below `root` that is there already.
+pub fn open_below_for_writing(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    open_below_with(root, path, Links::Refuse, OFlags::WRONLY, Mode::empty())
+}
+
 /// Makes a new file below `root`, open for writing; the path must not exist.
 pub fn create_below(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;

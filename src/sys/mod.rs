@@ -13,6 +13,7 @@ pub mod clone;
 pub mod entry;
 pub mod epoll;
 pub mod file;
+pub mod keyring;
 pub mod landlock;
 pub mod mount;
 pub mod namespace;
@@ -21,6 +22,7 @@ pub mod poll;
 pub mod process;
 pub mod signal;
 pub mod socket;
+pub mod stream;
 pub mod terminal;
 pub mod traffic;
 

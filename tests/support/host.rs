@@ -28,6 +28,7 @@ pub(crate) fn everything() -> Host {
             tmpfs_has_user_xattrs: true,
             effective_uid: 1000,
             maps_every_id: true,
+            landlock: 7,
         },
         paths: paths(),
         programs: Programs {

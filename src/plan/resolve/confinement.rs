@@ -2,17 +2,25 @@
 
 use crate::base::{HostPath, Result};
 use crate::host::Host;
-use crate::plan::{Confinement, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
+use crate::plan::view::View;
+use crate::plan::{Confinement, Link, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
 use crate::spec::{Capability, CapabilityWish, Door, IntegrityMode, Origin, SeccompWish, Spec};
 use crate::sys::capability::CAPABILITIES;
 
-use super::Remarks;
+use super::{Remarks, landlock};
 
-pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Confinement> {
+pub(super) fn decide(
+    spec: &Spec,
+    host: &Host,
+    view: &View,
+    link: &Link,
+    remarks: &mut Remarks,
+) -> Result<Confinement> {
     let path = |typed: &crate::base::Text| {
         let base = host.cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
         HostPath::resolve(typed.as_os_str(), &base, &host.account.home)
     };
+    let doors = doors(spec, remarks);
     Ok(Confinement {
         no_new_privs: true,
         seccomp: match spec.seccomp.as_ref().map(|wish| &wish.value) {
@@ -23,7 +31,8 @@ pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<
             }
             Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
         },
-        doors: doors(spec, remarks),
+        landlock: landlock::decide(spec, host, view, link, &doors, remarks)?,
+        doors,
         integrity: spec.integrity.as_ref().map_or(IntegrityMode::Report, |wish| wish.value),
         report: spec.report.as_ref().map(|wish| path(&wish.value)),
     })

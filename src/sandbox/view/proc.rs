@@ -4,9 +4,11 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::base::{BoxPath, Context, Result};
+use crate::spec::Door;
 use crate::sys::file::{self, FileKind, Links};
 use crate::sys::mount::{self, MountAttr, Reach};
 
+use super::super::confine::close_user_namespaces;
 use super::Construction;
 use super::place::Target;
 
@@ -35,6 +37,11 @@ impl Construction<'_> {
         let proc = mount::new_filesystem("proc", &[], attributes)
             .context(|| "cannot mount a fresh /proc".to_owned())?;
         self.place.attach(&proc, at, Target::Directory)?;
+        let confinement = &self.plan.confinement;
+        if !confinement.opens(Door::NestedUserns) {
+            close_user_namespaces(proc.as_fd())
+                .context(|| "cannot close nested user namespaces".to_owned())?;
+        }
         for name in CLOSED {
             if file::is_writable_at(proc.as_fd(), Path::new(name)) {
                 let part = file::open_below(proc.as_fd(), Path::new(name), Links::Refuse)?;
@@ -42,6 +49,11 @@ impl Construction<'_> {
                 mount::set_attributes(tree.as_fd(), MountAttr::RDONLY, Reach::WholeTree)?;
                 mount::attach(tree.as_fd(), part.as_fd())?;
             }
+        }
+        // A /proc can be mounted in a nested sandbox only where nothing covers a part of this one
+        // (`mount_too_revealing` in fs/namespace.c).
+        if confinement.opens(Door::Proc) || confinement.opens(Door::NestedUserns) {
+            return Ok(());
         }
         for name in MASKED {
             if file::is_readable_at(proc.as_fd(), Path::new(name)) {

@@ -1,0 +1,36 @@
+//! Confines the payload: the layers behind the namespaces, each a second lock to one that the
+//! namespaces, the mounts and the ids have closed already. Init prepares what it can while it
+//! waits for other things; the payload enters them one after the other, the filter of system calls
+//! last, for each takes away what the ones before it need.
+
+mod keyring;
+mod landlock;
+mod userns;
+
+pub(super) use keyring::{Keyring, leave as leave_keyring};
+pub(super) use landlock::Fence;
+pub(super) use userns::close_user_namespaces;
+
+use crate::base::Result;
+use crate::plan::Plan;
+
+/// What init has made ready for the payload to enter.
+pub(super) struct Prepared {
+    fence: Option<Fence>,
+}
+
+/// In init, inside the finished view.
+pub(super) fn prepare(plan: &Plan) -> Result<Prepared> {
+    Ok(Prepared { fence: Fence::build(plan)? })
+}
+
+impl Prepared {
+    /// In the payload, which has given up everything else: from here on, Landlock holds.
+    pub(super) fn enter_fence(&self) -> Result<()> {
+        self.fence.as_ref().map_or(Ok(()), Fence::enter)
+    }
+
+    pub(super) fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+}
