@@ -14,21 +14,23 @@ use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
-use super::caller::{self, NetworkNamespace};
 use super::confine::Prepared;
+use super::namespaces::{self, NetworkNamespace};
 use super::overlay::{Overlays, Scratch};
+use super::relayed::Relayed;
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
-use super::{confine, identity, net, payload, view};
+use super::{confine, identity, net, paper, payload, view};
 
 pub(super) fn run(
     plan: &Plan,
     wire: Wire,
     signals: SignalQueue,
     streams: Option<Streams>,
+    relayed: Relayed,
     scratch: Option<&Scratch>,
 ) -> ! {
-    let payload = match prepare(plan, &wire, streams, scratch) {
+    let payload = match prepare(plan, &wire, streams, relayed, scratch) {
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
@@ -65,9 +67,11 @@ fn prepare(
     plan: &Plan,
     wire: &Wire,
     streams: Option<Streams>,
+    relayed: Relayed,
     scratch: Option<&Scratch>,
 ) -> Result<Payload> {
     capability::die_with_parent()?;
+    relayed.take_their_place()?;
     let network = begin_network(plan)?;
     map_own_id(plan, wire)?;
     process::set_session()?;
@@ -111,7 +115,7 @@ fn await_id_maps(plan: &Plan, wire: &Wire) -> Result<()> {
 /// view is built; one that a helper is to join was made by the clone already.
 fn begin_network(plan: &Plan) -> Result<Option<NewNetwork>> {
     let cannot = || "cannot make a network namespace".to_owned();
-    match caller::network_namespace(plan) {
+    match namespaces::network_namespace(plan) {
         NetworkNamespace::Shared => Ok(None),
         NetworkNamespace::MadeByInit => {
             let loopback = match plan.network.link {
@@ -161,8 +165,10 @@ fn start_payload(
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
     let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref(), confinement))
         .context(|| "cannot start the command".to_owned())?;
-    if plan.life.status_fd.is_some() {
-        wire.send(&Report::Started)?;
+    if plan.confinement.report.is_some() {
+        wire.send(&Report::Started(paper::filters_of(pid)))?;
+    } else if plan.life.status_fd.is_some() {
+        wire.send(&Report::Started(None))?;
     }
     if let Some(terminal) = &mut terminal {
         terminal.send_outer_end(wire)?;

@@ -22,7 +22,7 @@ pub(super) fn run(
     terminal: Option<&Inside>,
     confinement: &Prepared,
 ) -> u8 {
-    let report = match execute(plan, terminal, confinement) {
+    let report = match execute(plan, wire, terminal, confinement) {
         Err(error) => Report::Failed(error),
         Ok(Unfit { error, missing: None }) => Report::Failed(error),
         Ok(Unfit { error, missing: Some(path) }) => {
@@ -35,17 +35,23 @@ pub(super) fn run(
 }
 
 /// Returns only the reason why the command does not run.
-fn execute(plan: &Plan, terminal: Option<&Inside>, confinement: &Prepared) -> Result<Unfit> {
+fn execute(
+    plan: &Plan,
+    wire: &Wire,
+    terminal: Option<&Inside>,
+    confinement: &Prepared,
+) -> Result<Unfit> {
     process::set_process_group(0)?;
     if let Some(terminal) = terminal {
         terminal.become_the_streams().context(|| "cannot use the terminal".to_owned())?;
     }
-    confine::leave_keyring(plan)?;
+    let keyring = confine::leave_keyring(plan)?;
     identity::become_payload(&plan.identity)?;
     enter_workdir(plan)?;
     give_signals_back()?;
     close_descriptors(plan)?;
     confinement.enter_fence()?;
+    confinement.report(plan, keyring, wire)?;
     Ok(exec(plan))
 }
 

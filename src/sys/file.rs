@@ -300,6 +300,19 @@ pub fn is_executable(path: &Path) -> bool {
     fs::access(path, fs::Access::EXEC_OK).is_ok()
 }
 
+/// Whether a name in a directory is a directory itself, links not followed.
+#[must_use]
+pub fn is_directory_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
+    fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileStatus::from(stat).kind == FileKind::Directory)
+}
+
+/// Whether the mount that a path is on is read-only (`statvfs(3)`, ST_RDONLY).
+#[must_use]
+pub fn is_on_read_only_mount(path: &Path) -> bool {
+    fs::statvfs(path).is_ok_and(|it| it.f_flag.contains(fs::StatVfsMountFlags::RDONLY))
+}
+
 /// Sets the file creation mask and returns the one before.
 pub fn set_umask(mask: u32) -> u32 {
     rustix::process::umask(Mode::from_raw_mode(mask)).as_raw_mode()

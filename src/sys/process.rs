@@ -212,6 +212,14 @@ fn close_range(first: RawFd, last: RawFd, flags: i32) -> Result<()> {
     checked(answer, || format!("close_range({first}, {last})")).map(drop)
 }
 
+/// Whether a number is open and not closed at exec.
+#[must_use]
+pub fn stays_at_exec(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD only asks about a number.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
+}
+
 /// Lets a descriptor through exec.
 pub fn keep_across_exec(fd: RawFd) -> Result<()> {
     // SAFETY: F_SETFD changes one flag of a descriptor number.

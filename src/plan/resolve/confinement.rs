@@ -3,11 +3,11 @@
 use crate::base::{HostPath, Result};
 use crate::host::Host;
 use crate::plan::view::View;
-use crate::plan::{Confinement, Link, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
+use crate::plan::{Confinement, Identity, Link, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
 use crate::spec::{Capability, CapabilityWish, Door, IntegrityMode, Origin, SeccompWish, Spec};
 use crate::sys::capability::CAPABILITIES;
 
-use super::{Remarks, landlock};
+use super::{Remarks, landlock, refused};
 
 pub(super) fn decide(
     spec: &Spec,
@@ -57,8 +57,8 @@ fn doors(spec: &Spec, remarks: &mut Remarks) -> Vec<Door> {
 
 /// What the payload keeps, in the kernel's order: what package managers need where it is root,
 /// nothing otherwise, and what was added and dropped since, in the order given.
-pub(super) fn capabilities(spec: &Spec, uid: u32) -> Vec<&'static str> {
-    let all = || CAPABILITIES.iter().map(|(name, _)| *name);
+pub(super) fn capabilities(spec: &Spec, uid: u32) -> Result<Vec<&'static str>> {
+    let all = || CAPABILITIES.iter().map(|(name, _)| *name).filter(|name| *name != UNDOES_THE_VIEW);
     let mut kept: Vec<&str> = match uid {
         0 => PACKAGE_MANAGER_CAPABILITIES.to_vec(),
         _ => Vec::new(),
@@ -66,10 +66,37 @@ pub(super) fn capabilities(spec: &Spec, uid: u32) -> Vec<&'static str> {
     for wish in &spec.capabilities {
         match wish.value {
             CapabilityWish::Add(Capability::All) => kept = all().collect(),
+            CapabilityWish::Add(Capability::One(UNDOES_THE_VIEW)) => {
+                let why = "with it the command could make writable what is shown read-only";
+                return Err(refused(wish, why).hint(
+                    "`--allow nested-userns` lets it mount in user namespaces of its own, in which \
+                     the view is locked",
+                ));
+            }
             CapabilityWish::Add(Capability::One(name)) => kept.push(name),
             CapabilityWish::Drop(Capability::All) => kept.clear(),
             CapabilityWish::Drop(Capability::One(name)) => kept.retain(|it| *it != name),
         }
     }
-    all().filter(|name| kept.contains(name)).collect()
+    Ok(all().filter(|name| kept.contains(name)).collect())
+}
+
+/// The mounts of a sandbox belong to its own user namespace, in which nothing locks them: this
+/// capability takes covers away and read-only with them (`mount_setattr(2)`).
+const UNDOES_THE_VIEW: &str = "sys_admin";
+
+/// What else a capability takes back that bryo has closed.
+pub(super) fn tell_of_capabilities(identity: &Identity, link: &Link, remarks: &mut Remarks) {
+    let mut tell = |name: &str, does: &str| {
+        if identity.capabilities.contains(&name) {
+            remarks.warnings.push(format!("`{name}` is kept: with it the command can {does}"));
+        }
+    };
+    tell(
+        "sys_resource",
+        "raise its own limits, and lift the second lock on nested user namespaces",
+    );
+    if matches!(link, Link::User { .. }) {
+        tell("net_admin", "reach the link-local and metadata addresses that are closed otherwise");
+    }
 }

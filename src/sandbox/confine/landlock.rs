@@ -12,10 +12,11 @@ use crate::sys::landlock::{Handled, OwnRuleset, SCOPES, TCP, access};
 use crate::sys::stream::{self, StreamKind};
 use crate::sys::{Errno, process};
 
-pub(in crate::sandbox) struct Fence {
+pub(super) struct Fence {
     ruleset: OwnRuleset,
-    pub(in crate::sandbox) handled: Handled,
-    pub(in crate::sandbox) rules: usize,
+    pub(super) abi: u32,
+    pub(super) handled: Handled,
+    pub(super) rules: usize,
 }
 
 impl Fence {
@@ -27,7 +28,7 @@ impl Fence {
             return Ok(None);
         }
         let ruleset = OwnRuleset::create(handled).context(cannot)?;
-        let mut fence = Self { ruleset, handled, rules: 0 };
+        let mut fence = Self { ruleset, abi: planned.abi, handled, rules: 0 };
         if let Files::Rules(rules) = &planned.files {
             fence.open_places(rules)?;
             fence.open_streams(plan).context(cannot)?;

@@ -3,16 +3,21 @@
 //! waits for other things; the payload enters them one after the other, the filter of system calls
 //! last, for each takes away what the ones before it need.
 
+mod enforced;
 mod keyring;
 mod landlock;
 mod userns;
 
+use landlock::Fence;
+
+pub(super) use enforced::Enforced;
 pub(super) use keyring::{Keyring, leave as leave_keyring};
-pub(super) use landlock::Fence;
 pub(super) use userns::close_user_namespaces;
 
 use crate::base::Result;
 use crate::plan::Plan;
+
+use super::wire::{Report, Wire};
 
 /// What init has made ready for the payload to enter.
 pub(super) struct Prepared {
@@ -30,7 +35,15 @@ impl Prepared {
         self.fence.as_ref().map_or(Ok(()), Fence::enter)
     }
 
-    pub(super) fn fence(&self) -> Option<&Fence> {
+    /// In the payload: tells what holds now, if anybody wants to know.
+    pub(super) fn report(&self, plan: &Plan, keyring: Keyring, wire: &Wire) -> Result<()> {
+        if plan.confinement.report.is_none() {
+            return Ok(());
+        }
+        wire.send(&Report::Enforced(Box::new(enforced::read(self, keyring)?)))
+    }
+
+    fn fence(&self) -> Option<&Fence> {
         self.fence.as_ref()
     }
 }

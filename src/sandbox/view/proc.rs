@@ -13,7 +13,7 @@ use super::Construction;
 use super::place::Target;
 
 /// Covered with nothing: keys, addresses and timers of the whole machine.
-const MASKED: [&str; 11] = [
+pub(in crate::sandbox) const MASKED: [&str; 11] = [
     "acpi",
     "asound",
     "kallsyms",
@@ -29,7 +29,7 @@ const MASKED: [&str; 11] = [
 
 /// Made read-only where this user could write: that is when bryo is run by real root, whose uid
 /// the kernel's own files belong to.
-const CLOSED: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
+pub(in crate::sandbox) const CLOSED: [&str; 5] = ["sys", "sysrq-trigger", "irq", "bus", "fs"];
 
 impl Construction<'_> {
     pub(super) fn proc(&mut self, at: &BoxPath) -> Result<()> {
