@@ -2,6 +2,7 @@
 //! can reach, and which way was taken where there are several. Decides nothing, reads nothing;
 //! the same plan is always the same text.
 
+mod confinement;
 mod identity;
 mod network;
 mod view;
@@ -26,6 +27,7 @@ pub fn explain(plan: &Plan) -> String {
     view::draw(&mut drawing, plan);
     drawing.gap();
     network::draw(&mut drawing, plan);
+    confinement::draw(&mut drawing, plan);
     surroundings(&mut drawing, plan);
     choices(&mut drawing, plan);
     warnings(&mut drawing, plan);

@@ -19,10 +19,8 @@ pub fn needs(spec: &Spec) -> Needs {
     };
     if let Some(net) = &spec.net {
         needs.resolver = !matches!(net.value, NetworkMode::None | NetworkMode::Closed);
-        needs.user_network = !matches!(
-            net.value,
-            NetworkMode::None | NetworkMode::Closed | NetworkMode::Host
-        );
+        needs.user_network =
+            !matches!(net.value, NetworkMode::None | NetworkMode::Closed | NetworkMode::Host);
     }
     match &spec.rootfs {
         Some(rootfs) => {

@@ -56,7 +56,9 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
     process::give_back_unused_memory();
-    match clone3(namespaces::of_clone(plan)).context(|| "cannot make a user namespace".to_owned())? {
+    match clone3(namespaces::of_clone(plan))
+        .context(|| "cannot make a user namespace".to_owned())?
+    {
         Fork::Child => {
             drop((wire, uplink, paper));
             init::run(plan, inner_wire, signals, streams, relayed, scratch.as_ref())

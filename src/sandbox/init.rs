@@ -163,8 +163,9 @@ fn start_payload(
     confinement: &Prepared,
 ) -> Result<Payload> {
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
-    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref(), confinement))
-        .context(|| "cannot start the command".to_owned())?;
+    let pid =
+        spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref(), confinement))
+            .context(|| "cannot start the command".to_owned())?;
     if plan.confinement.report.is_some() {
         wire.send(&Report::Started(paper::filters_of(pid)))?;
     } else if plan.life.status_fd.is_some() {

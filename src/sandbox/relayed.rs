@@ -56,10 +56,13 @@ impl Relayed {
                     .hint("redirect it from `/dev/null`, or show the directory with `--ro`"));
             }
             let Some(direction) = direction(&stream, number, plan) else { continue };
-            let same = relays.iter_mut().find(|it| direction == Direction::Out && it.source == stream);
+            let same =
+                relays.iter_mut().find(|it| direction == Direction::Out && it.source == stream);
             match same {
                 Some(relay) => relay.numbers.push(number),
-                None => relays.push(Relay::begin(number, direction, stream, process::duplicate(fd)?)?),
+                None => {
+                    relays.push(Relay::begin(number, direction, stream, process::duplicate(fd)?)?)
+                }
             }
         }
         Ok(Self(relays))

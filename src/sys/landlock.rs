@@ -143,9 +143,8 @@ impl OwnRuleset {
     /// From now on, for this process and all that it starts. Wants no_new_privs.
     pub fn restrict_self(&self) -> Result<()> {
         // SAFETY: a descriptor and a number.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_landlock_restrict_self, self.fd.as_raw_fd(), 0u32)
-        };
+        let answer =
+            unsafe { libc::syscall(libc::SYS_landlock_restrict_self, self.fd.as_raw_fd(), 0u32) };
         checked(answer, || "landlock_restrict_self".to_owned()).map(drop)
     }
 }

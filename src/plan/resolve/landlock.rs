@@ -47,12 +47,7 @@ pub(super) fn decide(
 }
 
 /// Desktops and services listen there, and a shared network shares them all.
-fn check_abstract_sockets(
-    spec: &Spec,
-    abi: u32,
-    link: &Link,
-    remarks: &mut Remarks,
-) -> Result<()> {
+fn check_abstract_sockets(spec: &Spec, abi: u32, link: &Link, remarks: &mut Remarks) -> Result<()> {
     if *link != Link::Host || abi >= SCOPES {
         return Ok(());
     }
@@ -139,9 +134,7 @@ impl Rules {
     /// steps read next to it, they read still.
     fn cover(&mut self, at: &BoxPath) {
         let is_top = *at == top_of(at);
-        self.0.retain(|rule| {
-            !rule.at.is_within(at) || rule.access == FileAccess::Read && !is_top
-        });
+        self.0.retain(|rule| !rule.at.is_within(at) || rule.access == FileAccess::Read && !is_top);
     }
 
     /// Without those that another one, at the same place or above, makes needless.
