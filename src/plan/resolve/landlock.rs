@@ -1,6 +1,6 @@
 //! Which files Landlock leaves open, and what else of it is used.
 
-use crate::base::{BoxPath, Error, Result};
+use crate::base::{BoxPath, Error, HostPath, Result};
 use crate::host::Host;
 use crate::plan::view::{Layer, Root, Step, View};
 use crate::plan::{FileAccess, FileRule, Files, Landlock, Link, Rung};
@@ -90,11 +90,24 @@ fn rules(view: &View) -> Vec<FileRule> {
     rules.without_the_needless()
 }
 
-struct Rules(Vec<FileRule>);
+struct Rules(Vec<Rule>);
+
+struct Rule {
+    at: BoxPath,
+    access: FileAccess,
+    /// What of the host it is, where that may be written to: a descriptor that comes from outside
+    /// leads there by the host's own path.
+    source: Option<HostPath>,
+}
 
 impl Rules {
     fn add(&mut self, at: BoxPath, access: FileAccess) {
-        self.0.push(FileRule { at, access });
+        self.0.push(Rule { at, access, source: None });
+    }
+
+    fn add_of_host(&mut self, at: &BoxPath, source: &HostPath) {
+        let source = Some(source.clone());
+        self.0.push(Rule { at: at.clone(), access: FileAccess::Write, source });
     }
 
     fn take(&mut self, Step { at, layer, .. }: &Step) {
@@ -107,11 +120,11 @@ impl Rules {
             Layer::Copy { .. } | Layer::File { .. } | Layer::Written { .. } => {
                 self.add(top_of(at), FileAccess::Read);
             }
-            Layer::Bind { access: Access::ReadWrite, .. }
-            | Layer::Home { .. }
-            | Layer::Overlay { .. }
-            | Layer::Private { .. }
-            | Layer::Tmpfs { .. } => {
+            Layer::Bind { access: Access::ReadWrite, source } | Layer::Home { source } => {
+                self.cover(at);
+                self.add_of_host(at, source);
+            }
+            Layer::Overlay { .. } | Layer::Private { .. } | Layer::Tmpfs { .. } => {
                 self.cover(at);
                 self.add(at.clone(), FileAccess::Write);
             }
@@ -125,8 +138,8 @@ impl Rules {
                 self.add(at.clone(), FileAccess::Device);
                 self.add(at.join("shm"), FileAccess::Write);
             }
-            Layer::Hidden => self.cover(at),
-            Layer::Directory { .. } | Layer::Symlink { .. } => {}
+            Layer::Hidden | Layer::Symlink { .. } => self.cover(at),
+            Layer::Directory { .. } => {}
         }
     }
 
@@ -139,20 +152,27 @@ impl Rules {
 
     /// Without those that another one, at the same place or above, makes needless.
     fn without_the_needless(self) -> Vec<FileRule> {
-        let mut kept: Vec<FileRule> = Vec::new();
-        for (index, rule) in self.0.iter().enumerate() {
-            let is_needless = self.0.iter().enumerate().any(|(other_index, other)| {
-                let is_same = rule.at == other.at && rule.access == other.access;
-                other_index != index
-                    && rule.at.is_within(&other.at)
-                    && other.access.covers(rule.access)
-                    && (!is_same || other_index < index)
-            });
-            if !is_needless {
-                kept.push(rule.clone());
-            }
-        }
-        kept
+        let is_needless = |index: usize, rule: &Rule| {
+            let mut others = self.0.iter().enumerate().filter(|(other, _)| *other != index);
+            others.any(|(other_index, other)| {
+                rule.is_granted_by(other) && (other_index < index || !other.is_granted_by(rule))
+            })
+        };
+        let rules = self.0.iter().enumerate().filter(|(index, rule)| !is_needless(*index, rule));
+        rules
+            .map(|(_, Rule { at, access, .. })| FileRule { at: at.clone(), access: *access })
+            .collect()
+    }
+}
+
+impl Rule {
+    fn is_granted_by(&self, other: &Self) -> bool {
+        let is_on_its_way = match (&self.source, &other.source) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(source), Some(other)) => source.is_within(other),
+        };
+        is_on_its_way && self.at.is_within(&other.at) && other.access.covers(self.access)
     }
 }
 
@@ -165,7 +185,6 @@ fn top_of(at: &BoxPath) -> BoxPath {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::HostPath;
     use crate::base::size::Size;
 
     fn of(steps: &[(&'static str, Layer)]) -> Vec<(String, FileAccess)> {
@@ -207,6 +226,7 @@ mod tests {
             own("/etc", FileAccess::Read),
             own("/home/ada", FileAccess::Write),
             own("/home", FileAccess::Read),
+            own("/home/ada/project", FileAccess::Write),
         ];
         assert_eq!(rules, expected);
     }
@@ -218,8 +238,30 @@ mod tests {
             ("/srv", bind(Access::ReadOnly)),
             ("/mnt", Layer::Tmpfs { size: Size(1), mode: 0o755 }),
             ("/mnt", Layer::Hidden),
+            ("/file", Layer::Written { content: "".into() }),
+            ("/file", Layer::Symlink { target: "mnt".into() }),
         ]);
         assert_eq!(rules, [own("/", FileAccess::List), own("/srv", FileAccess::Read)]);
+    }
+
+    #[test]
+    fn what_is_writable_on_the_host_is_found_by_the_hosts_own_path() {
+        let bind = |source: &str| Layer::Bind {
+            source: HostPath::absolute(source),
+            access: Access::ReadWrite,
+        };
+        let rules = of(&[
+            ("/tmp", Layer::Private { mode: 0o1777 }),
+            ("/tmp/project", bind("/tmp/project")),
+            ("/tmp/project/.git", bind("/tmp/project/.git")),
+            ("/tmp/project/data", bind("/srv/data")),
+        ]);
+        let writable = ["/tmp", "/tmp/project", "/tmp/project/data"];
+        let expected = [
+            vec![own("/", FileAccess::List)],
+            writable.map(|at| own(at, FileAccess::Write)).to_vec(),
+        ];
+        assert_eq!(rules, expected.concat());
     }
 
     #[test]
