@@ -3,6 +3,7 @@
 //! Facts of the kernel only: what is done with a call is decided elsewhere.
 
 mod aarch64;
+pub mod errors;
 mod i386;
 mod x86_64;
 
