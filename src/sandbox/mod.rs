@@ -5,6 +5,7 @@
 
 mod caller;
 mod clock;
+mod confine;
 mod helper;
 mod identity;
 mod init;

@@ -19,6 +19,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod terminal;

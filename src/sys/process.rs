@@ -321,6 +321,16 @@ pub fn is_single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
+/// The first two numbers of the kernel's release, 0 where there is none (uname(2)).
+#[must_use]
+pub fn kernel_release() -> (u32, u32) {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// Bytes of memory in the machine (sysinfo(2)).
 #[must_use]
 pub fn total_memory() -> u64 {

@@ -1,6 +1,7 @@
 //! Machines made of facts: what `resolve` is asked about, without a machine.
 
 use bryo::base::idrange::IdRange;
+use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
     Account, Contents, Host, Kernel, MountPoint, OverlayAbility, PathFact, PathFacts, Program,
@@ -28,6 +29,8 @@ pub(crate) fn everything() -> Host {
             tmpfs_has_user_xattrs: true,
             effective_uid: 1000,
             maps_every_id: true,
+            seccomp: Ok(Abi::X86_64),
+            release: (6, 1),
         },
         paths: paths(),
         programs: Programs {

@@ -7,7 +7,7 @@ use crate::spec::Door;
 
 use super::multiplexed;
 use super::table::{Answer, Check, Row, TABLE};
-use super::{AbiFilter, Action, Condition, Filter, Origin, Rule, Verdict};
+use super::{AbiFilter, Action, Condition, Filter, Rule, Verdict};
 
 /// What opens a row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +55,6 @@ pub fn default_filter(native: Abi, keys: &Keys<'_>) -> Filter {
     let verdicts = verdicts(keys);
     let compat = native.compat().filter(|_| keys.opens(Door::Compat32));
     Filter {
-        origin: Origin::Default,
         abis: [Some(native), compat]
             .into_iter()
             .flatten()

@@ -16,20 +16,11 @@ use crate::base::syscall::Abi;
 /// What every system call of a sandbox is answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Filter {
-    pub origin: Origin,
     /// The machine's own ABI, and those beside it that are open.
     pub abis: Vec<AbiFilter>,
     /// Calls by any other ABI.
     pub foreign: Action,
     pub flags: Vec<Flag>,
-}
-
-/// Whose filter it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Origin {
-    /// bryo's own.
-    Default,
-    File(crate::base::HostPath),
 }
 
 /// The calls by one ABI.

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use crate::base::syscall::{self, Abi};
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, Result};
 
 use super::oci_words::{self, Architecture};
-use super::{AbiFilter, Action, Condition, Filter, Flag, Origin, Rule, Verdict, multiplexed};
+use super::{AbiFilter, Action, Condition, Filter, Flag, Rule, Verdict, multiplexed};
 
 /// What a profile may ask about the sandbox that it is for.
 #[derive(Clone, Copy, Debug)]
@@ -78,11 +78,7 @@ struct Selection {
 }
 
 /// The filter that the profile makes of these circumstances.
-pub fn read_profile(
-    content: &[u8],
-    path: &HostPath,
-    circumstances: &Circumstances<'_>,
-) -> Result<Filter> {
+pub fn read_profile(content: &[u8], circumstances: &Circumstances<'_>) -> Result<Filter> {
     let profile: Profile =
         serde_json::from_slice(content).map_err(|e| Error::new(format!("it is malformed: {e}")))?;
     if profile.listener_path.is_some_and(|it| !it.is_empty())
@@ -103,7 +99,6 @@ pub fn read_profile(
             .context(|| format!("in the rule for `{}`", entry.first_name()))?;
     }
     Ok(Filter {
-        origin: Origin::File(path.clone()),
         abis: abis(&profile.architectures, &profile.arch_map, circumstances.native)?
             .into_iter()
             .map(|abi| rules.of(abi))

@@ -7,15 +7,11 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::base::syscall::errors;
 
-use super::{AbiFilter, Action, Filter, Origin};
+use super::{AbiFilter, Action, Filter};
 
 impl Serialize for Filter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        match &self.origin {
-            Origin::Default => map.serialize_entry("origin", "default")?,
-            Origin::File(path) => map.serialize_entry("origin", path)?,
-        }
         for abi in &self.abis {
             map.serialize_entry(abi.abi.name(), abi)?;
         }

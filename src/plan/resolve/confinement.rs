@@ -2,28 +2,37 @@
 
 use crate::base::{HostPath, Result};
 use crate::host::Host;
-use crate::plan::{Confinement, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
+use crate::plan::{Confinement, Identity, PACKAGE_MANAGER_CAPABILITIES, Seccomp, View};
 use crate::spec::{Capability, CapabilityWish, Door, IntegrityMode, Origin, SeccompWish, Spec};
 use crate::sys::capability::CAPABILITIES;
 
-use super::Remarks;
+use super::{Remarks, filter};
 
-pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Confinement> {
+pub(super) fn decide(
+    spec: &Spec,
+    host: &Host,
+    identity: &Identity,
+    view: &View,
+    remarks: &mut Remarks,
+) -> Result<Confinement> {
     let path = |typed: &crate::base::Text| {
         let base = host.cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
         HostPath::resolve(typed.as_os_str(), &base, &host.account.home)
     };
+    let seccomp = match spec.seccomp.as_ref().map(|wish| &wish.value) {
+        None | Some(SeccompWish::Default) => Seccomp::Default,
+        Some(SeccompWish::None) => {
+            remarks.warnings.push("every system call may be made".to_owned());
+            Seccomp::None
+        }
+        Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
+    };
+    let doors = doors(spec, remarks);
     Ok(Confinement {
         no_new_privs: true,
-        seccomp: match spec.seccomp.as_ref().map(|wish| &wish.value) {
-            None | Some(SeccompWish::Default) => Seccomp::Default,
-            Some(SeccompWish::None) => {
-                remarks.warnings.push("every system call may be made".to_owned());
-                Seccomp::None
-            }
-            Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
-        },
-        doors: doors(spec, remarks),
+        filter: filter::decide(&seccomp, &doors, spec, host, identity, view, remarks)?,
+        seccomp,
+        doors,
         integrity: spec.integrity.as_ref().map_or(IntegrityMode::Report, |wish| wish.value),
         report: spec.report.as_ref().map(|wish| path(&wish.value)),
     })

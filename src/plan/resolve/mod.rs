@@ -4,6 +4,7 @@ mod confinement;
 pub(crate) mod defaults;
 mod environment;
 mod etc;
+mod filter;
 mod identity;
 mod network;
 mod overlay;
@@ -44,7 +45,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         spec.hostname.as_ref().map_or_else(|| defaults::HOSTNAME.to_owned(), |h| h.value.clone());
     let etc = etc::write(spec, host, &identity, &network, &hostname);
     let view = view::decide(spec, host, &identity, etc, &mut remarks)?;
-    let confinement = confinement::decide(spec, host, &mut remarks)?;
+    let confinement = confinement::decide(spec, host, &identity, &view, &mut remarks)?;
     let environment = environment::decide(spec, host, &identity, &view)?;
     Ok(Plan {
         command: spec.command.clone(),

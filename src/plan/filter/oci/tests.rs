@@ -4,9 +4,8 @@ use super::*;
 use crate::plan::filter::Comparison;
 
 fn read_for(text: &str, capabilities: &[&'static str]) -> Result<Filter> {
-    let path = HostPath::absolute("/profile.json");
     let circumstances = Circumstances { native: Abi::X86_64, capabilities, kernel: (6, 1) };
-    read_profile(text.as_bytes(), &path, &circumstances)
+    read_profile(text.as_bytes(), &circumstances)
 }
 
 fn read(text: &str) -> Filter {
