@@ -15,6 +15,7 @@ use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
 use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
+use super::confine::seccomp::Program;
 use super::helper::Helper;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
@@ -51,11 +52,12 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let (wire, inner_wire) = wire::pair()?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
+    let filter = plan.confinement.filter.as_ref().map(Program::compile).transpose()?;
     process::give_back_unused_memory();
     match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((wire, uplink));
-            init::run(plan, inner_wire, signals, streams, scratch.as_ref())
+            init::run(plan, inner_wire, signals, streams, scratch.as_ref(), filter.as_ref())
         }
         Fork::Parent(init) => {
             drop(inner_wire);

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use crate::base::{Context, Error, Result};
 use crate::plan::{MapWriter, Plan};
 use crate::sys::clone::{Memory, spawn_until_exec};
+use crate::sys::memory::SharedNumber;
 use crate::sys::namespace::{self, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
@@ -15,6 +16,8 @@ use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
 use super::caller::{self, NetworkNamespace};
+use super::command::Refusal;
+use super::confine::seccomp::Program;
 use super::overlay::{Overlays, Scratch};
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
@@ -26,8 +29,9 @@ pub(super) fn run(
     signals: SignalQueue,
     streams: Option<Streams>,
     scratch: Option<&Scratch>,
+    filter: Option<&Program>,
 ) -> ! {
-    let payload = match prepare(plan, &wire, streams, scratch) {
+    let payload = match prepare(plan, &wire, streams, scratch, filter) {
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
@@ -65,6 +69,7 @@ fn prepare(
     wire: &Wire,
     streams: Option<Streams>,
     scratch: Option<&Scratch>,
+    filter: Option<&Program>,
 ) -> Result<Payload> {
     capability::die_with_parent()?;
     let network = begin_network(plan)?;
@@ -79,7 +84,7 @@ fn prepare(
     net::finish(&plan.network, wire)?;
     hide_from_the_payload()?;
     let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
-    start_payload(plan, wire, terminal)
+    start_payload(plan, wire, terminal, filter)
 }
 
 /// The one map that I can write, before the rest, so that helpers can start beside it.
@@ -144,10 +149,20 @@ fn hide_from_the_payload() -> Result<()> {
     Ok(capability::set_undumpable()?)
 }
 
-fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Result<Payload> {
+fn start_payload(
+    plan: &Plan,
+    wire: &Wire,
+    mut terminal: Option<Inside>,
+    filter: Option<&Program>,
+) -> Result<Payload> {
+    let cannot = || "cannot start the command".to_owned();
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
-    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref()))
-        .context(|| "cannot start the command".to_owned())?;
+    let refusal = SharedNumber::new().context(cannot)?;
+    let mut body = || payload::run(plan, wire, terminal.as_ref(), filter, &refusal);
+    let pid = spawn_until_exec(memory, &mut body).context(cannot)?;
+    if let Some(refusal) = Refusal::decoded(refusal.get()) {
+        wire.send(&refusal.report(plan))?;
+    }
     if plan.life.status_fd.is_some() {
         wire.send(&Report::Started)?;
     }

@@ -14,6 +14,7 @@ pub mod entry;
 pub mod epoll;
 pub mod file;
 pub mod landlock;
+pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
