@@ -90,6 +90,10 @@ fn contents() -> Contents {
     let mut put = |path, content| contents.insert(HostPath::absolute(path), content);
     put("/home/ada/project/variables", Ok(b"# for the build\nCC=clang\nTERM\n".to_vec()));
     put("/srv/motd", Ok(b"hello\n".to_vec()));
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"],
+        "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    put("/srv/profile.json", Ok(profile.into()));
+    put("/srv/misspelt.json", Ok(profile.replace("mkdirat", "mkdri").into()));
     put("/srv/secret", Err("permission denied".to_owned()));
     contents
 }
