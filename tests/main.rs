@@ -24,6 +24,7 @@ mod policy;
 mod ports;
 mod process;
 mod rootfs;
+mod seccomp;
 mod terminal;
 mod view;
 mod view_flags;
