@@ -26,6 +26,7 @@ mod ports;
 mod process;
 mod report;
 mod rootfs;
+mod seccomp;
 mod streams;
 mod terminal;
 mod view;

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use crate::base::{BoxPath, HostPath};
+use crate::plan::filter::Filter;
 use crate::spec::{Door, IntegrityMode};
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub struct Confinement {
     pub no_new_privs: bool,
     pub seccomp: Seccomp,
+    /// What that means for each system call; `None` where every call may be made.
+    pub filter: Option<Filter>,
     /// What is open that is closed otherwise, each once.
     pub doors: Vec<Door>,
     pub landlock: Landlock,

@@ -4,6 +4,7 @@
 mod capabilities;
 mod confinement;
 mod explain;
+pub mod filter;
 mod limits;
 mod needs;
 mod resolve;

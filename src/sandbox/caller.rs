@@ -15,6 +15,7 @@ use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
 use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
+use super::confine::seccomp::Program;
 use super::helper::Helper;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
@@ -55,13 +56,20 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let mut relayed = Relayed::prepare(plan)?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
+    let filter = plan.confinement.filter.as_ref().map(Program::compile).transpose()?;
     process::give_back_unused_memory();
     match clone3(namespaces::of_clone(plan))
         .context(|| "cannot make a user namespace".to_owned())?
     {
         Fork::Child => {
             drop((wire, uplink, paper));
-            init::run(plan, inner_wire, signals, streams, relayed, scratch.as_ref())
+            let given = init::Given {
+                streams,
+                relayed,
+                scratch: scratch.as_ref(),
+                filter: filter.as_ref(),
+            };
+            init::run(plan, inner_wire, signals, given)
         }
         Fork::Parent(init) => {
             drop(inner_wire);

@@ -8,13 +8,16 @@ use std::os::fd::AsFd;
 use crate::base::{Context, Error, Result};
 use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Memory, spawn_until_exec};
+use crate::sys::memory::SharedNumber;
 use crate::sys::namespace::{self, Loopback, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
+use super::command::Refusal;
 use super::confine::Prepared;
+use super::confine::seccomp::Program;
 use super::namespaces::{self, NetworkNamespace};
 use super::overlay::{Overlays, Scratch};
 use super::relayed::Relayed;
@@ -22,15 +25,16 @@ use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
 use super::{confine, identity, net, paper, payload, view};
 
-pub(super) fn run(
-    plan: &Plan,
-    wire: Wire,
-    signals: SignalQueue,
-    streams: Option<Streams>,
-    relayed: Relayed,
-    scratch: Option<&Scratch>,
-) -> ! {
-    let payload = match prepare(plan, &wire, streams, relayed, scratch) {
+/// What the caller has made ready before the clone.
+pub(super) struct Given<'a> {
+    pub(super) streams: Option<Streams>,
+    pub(super) relayed: Relayed,
+    pub(super) scratch: Option<&'a Scratch>,
+    pub(super) filter: Option<&'a Program>,
+}
+
+pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_>) -> ! {
+    let payload = match prepare(plan, &wire, given) {
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
@@ -63,13 +67,8 @@ enum End {
 }
 
 /// From the clone to the running payload.
-fn prepare(
-    plan: &Plan,
-    wire: &Wire,
-    streams: Option<Streams>,
-    relayed: Relayed,
-    scratch: Option<&Scratch>,
-) -> Result<Payload> {
+fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
+    let Given { streams, relayed, scratch, filter } = given;
     capability::die_with_parent()?;
     relayed.take_their_place()?;
     let network = begin_network(plan)?;
@@ -79,7 +78,7 @@ fn prepare(
     let materials = view::gather(plan)?;
     await_id_maps(plan, wire)?;
     let devpts = view::build(plan, materials, &Overlays::open(plan, scratch, wire)?)?;
-    let confinement = confine::prepare(plan)?;
+    let confinement = confine::prepare(plan, filter)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     net::finish(&plan.network, wire)?;
@@ -160,12 +159,16 @@ fn start_payload(
     plan: &Plan,
     wire: &Wire,
     mut terminal: Option<Inside>,
-    confinement: &Prepared,
+    confinement: &Prepared<'_>,
 ) -> Result<Payload> {
+    let cannot = || "cannot start the command".to_owned();
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
-    let pid =
-        spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref(), confinement))
-            .context(|| "cannot start the command".to_owned())?;
+    let refusal = SharedNumber::new().context(cannot)?;
+    let mut body = || payload::run(plan, wire, terminal.as_ref(), confinement, &refusal);
+    let pid = spawn_until_exec(memory, &mut body).context(cannot)?;
+    if let Some(refusal) = Refusal::decoded(refusal.get()) {
+        wire.send(&refusal.report(plan))?;
+    }
     if plan.confinement.report.is_some() {
         wire.send(&Report::Started(paper::filters_of(pid)))?;
     } else if plan.life.status_fd.is_some() {

@@ -5,6 +5,7 @@
 
 mod caller;
 mod clock;
+mod command;
 mod confine;
 mod helper;
 mod identity;

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{Host, Kept, PathFact};
 use bryo::spec::word::Takes;
@@ -120,6 +121,8 @@ pub(super) fn plans() -> Vec<Case> {
                 "--report=report.json",
             ],
         ),
+        case("seccomp-profile", everything(), &["--seccomp=/srv/profile.json"]),
+        case("filters-by-best-effort", everything_but(no_filters), &["--best-effort"]),
         case("no-seccomp", everything(), &["--seccomp=none"]),
         case(
             "limits",
@@ -248,6 +251,14 @@ pub(super) fn refusals() -> Vec<Case> {
         case("rootfs-is-the-host", everything_but(root_is_there), &["--rootfs=/"]),
         case("rootfs-is-a-file", everything(), &["--rootfs=/srv/motd"]),
         case("home-is-the-real-one", everything(), &["--home=~"]),
+        case("seccomp-misspelt", everything(), &["--seccomp=/srv/misspelt.json"]),
+        case("seccomp-unreadable", everything(), &["--seccomp=/srv/secret"]),
+        case("no-filters", everything_but(no_filters), &[]),
+        case(
+            "no-32-bit-table",
+            everything_but(|h| h.kernel.seccomp = Ok(Abi::Aarch64)),
+            &["--allow=compat32"],
+        ),
         case("file-unreadable", everything(), &["--file=/x=@/srv/secret"]),
         case("dev-is-no-device", everything(), &["--dev=nothing"]),
     ]
@@ -263,6 +274,10 @@ fn of_policy(text: &str) -> Spec {
 
 fn no_subids(host: &mut Host) {
     host.subids = Err("no range for `ada` in /etc/subuid".to_owned());
+}
+
+fn no_filters(host: &mut Host) {
+    host.kernel.seccomp = Err("the kernel was built without filters of system calls");
 }
 
 fn no_network(host: &mut Host) {

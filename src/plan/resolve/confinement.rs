@@ -2,16 +2,16 @@
 
 use crate::base::{HostPath, Result};
 use crate::host::Host;
-use crate::plan::view::View;
-use crate::plan::{Confinement, Identity, Link, PACKAGE_MANAGER_CAPABILITIES, Seccomp};
+use crate::plan::{Confinement, Identity, Link, PACKAGE_MANAGER_CAPABILITIES, Seccomp, View};
 use crate::spec::{Capability, CapabilityWish, Door, IntegrityMode, Origin, SeccompWish, Spec};
 use crate::sys::capability::CAPABILITIES;
 
-use super::{Remarks, landlock, refused};
+use super::{Remarks, filter, landlock, refused};
 
 pub(super) fn decide(
     spec: &Spec,
     host: &Host,
+    identity: &Identity,
     view: &View,
     link: &Link,
     remarks: &mut Remarks,
@@ -20,17 +20,20 @@ pub(super) fn decide(
         let base = host.cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
         HostPath::resolve(typed.as_os_str(), &base, &host.account.home)
     };
+    let seccomp = match spec.seccomp.as_ref().map(|wish| &wish.value) {
+        None | Some(SeccompWish::Default) => Seccomp::Default,
+        Some(SeccompWish::None) => {
+            remarks.warnings.push("every system call may be made".to_owned());
+            Seccomp::None
+        }
+        Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
+    };
     let doors = doors(spec, remarks);
+    tell_of_capabilities(identity, link, remarks);
     Ok(Confinement {
         no_new_privs: true,
-        seccomp: match spec.seccomp.as_ref().map(|wish| &wish.value) {
-            None | Some(SeccompWish::Default) => Seccomp::Default,
-            Some(SeccompWish::None) => {
-                remarks.warnings.push("every system call may be made".to_owned());
-                Seccomp::None
-            }
-            Some(SeccompWish::File(typed)) => Seccomp::File { path: path(typed) },
-        },
+        filter: filter::decide(&seccomp, &doors, spec, host, identity, view, remarks)?,
+        seccomp,
         landlock: landlock::decide(spec, host, view, link, &doors, remarks)?,
         doors,
         integrity: spec.integrity.as_ref().map_or(IntegrityMode::Report, |wish| wish.value),

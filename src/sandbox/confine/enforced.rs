@@ -68,7 +68,7 @@ struct Proc {
 }
 
 /// In the payload, confined: looks at itself.
-pub(in crate::sandbox) fn read(confined: &Prepared, keyring: Keyring) -> Result<Enforced> {
+pub(in crate::sandbox) fn read(confined: &Prepared<'_>, keyring: Keyring) -> Result<Enforced> {
     Ok(Enforced {
         namespaces: namespaces(),
         ids: Ids {

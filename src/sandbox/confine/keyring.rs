@@ -49,5 +49,7 @@ pub(in crate::sandbox) fn leave(plan: &Plan) -> Result<Keyring> {
 
 fn is_closed_by_the_filter(plan: &Plan) -> bool {
     let confinement = &plan.confinement;
-    confinement.seccomp == Seccomp::Default && !confinement.opens(Door::Keyring)
+    confinement.filter.is_some()
+        && confinement.seccomp == Seccomp::Default
+        && !confinement.opens(Door::Keyring)
 }

@@ -6,9 +6,11 @@
 mod enforced;
 mod keyring;
 mod landlock;
+pub(super) mod seccomp;
 mod userns;
 
 use landlock::Fence;
+use seccomp::Program;
 
 pub(super) use enforced::Enforced;
 pub(super) use keyring::{Keyring, leave as leave_keyring};
@@ -20,16 +22,17 @@ use crate::plan::Plan;
 use super::wire::{Report, Wire};
 
 /// What init has made ready for the payload to enter.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     fence: Option<Fence>,
+    filter: Option<&'a Program>,
 }
 
 /// In init, inside the finished view.
-pub(super) fn prepare(plan: &Plan) -> Result<Prepared> {
-    Ok(Prepared { fence: Fence::build(plan)? })
+pub(super) fn prepare<'a>(plan: &Plan, filter: Option<&'a Program>) -> Result<Prepared<'a>> {
+    Ok(Prepared { fence: Fence::build(plan)?, filter })
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// In the payload, which has given up everything else: from here on, Landlock holds.
     pub(super) fn enter_fence(&self) -> Result<()> {
         self.fence.as_ref().map_or(Ok(()), Fence::enter)
@@ -41,6 +44,11 @@ impl Prepared {
             return Ok(());
         }
         wire.send(&Report::Enforced(Box::new(enforced::read(self, keyring)?)))
+    }
+
+    /// In the payload, last of all: from here on, the filter of system calls holds.
+    pub(super) fn load_filter(&self) -> Result<()> {
+        self.filter.map_or(Ok(()), Program::load)
     }
 
     fn fence(&self) -> Option<&Fence> {
