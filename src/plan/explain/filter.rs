@@ -1,4 +1,4 @@
-//! The layers behind the namespaces.
+//! The filter of system calls, in a line for each way to make them.
 
 use crate::plan::filter::{AbiFilter, Action};
 use crate::plan::{Plan, Seccomp};
