@@ -3,6 +3,7 @@
 //! the same plan is always the same text.
 
 mod confinement;
+mod filter;
 mod identity;
 mod network;
 mod view;
@@ -23,6 +24,7 @@ pub fn explain(plan: &Plan) -> String {
     command(&mut drawing, plan);
     drawing.gap();
     identity::draw(&mut drawing, plan);
+    filter::draw(&mut drawing, plan);
     drawing.gap();
     view::draw(&mut drawing, plan);
     drawing.gap();

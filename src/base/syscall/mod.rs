@@ -70,14 +70,20 @@ impl Abi {
         }
     }
 
-    /// Every call there is, in rising order.
-    pub fn calls(self) -> impl Iterator<Item = (u32, &'static str)> {
-        let runs = match self {
+    /// Every call there is, as runs of numbers that follow each other: the first one, and the names
+    /// from there on.
+    #[must_use]
+    pub const fn runs(self) -> &'static [(u32, &'static str)] {
+        match self {
             Self::X86_64 => x86_64::CALLS,
             Self::I386 => i386::CALLS,
             Self::Aarch64 => aarch64::CALLS,
-        };
-        runs.iter().flat_map(|(first, names)| (*first..).zip(names.split_ascii_whitespace()))
+        }
+    }
+
+    /// Every call there is, in rising order.
+    pub fn calls(self) -> impl Iterator<Item = (u32, &'static str)> {
+        self.runs().iter().flat_map(|(first, names)| (*first..).zip(names.split_ascii_whitespace()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What holds behind the view, and which doors in it are open.
 
-use crate::plan::filter::{AbiFilter, Action};
-use crate::plan::{Files, Landlock, Plan, Seccomp};
+use crate::plan::{Files, Landlock, Plan};
 use crate::spec::Door;
 
 use super::Drawing;
@@ -23,18 +22,6 @@ pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
         lines.push(format!("what holds is written to {report}"));
     }
     drawing.lines("confined", lines);
-    drawing.lines("calls", system_calls(plan));
-}
-
-fn system_calls(plan: &Plan) -> Vec<String> {
-    let Some(filter) = &plan.confinement.filter else {
-        return vec!["every system call".to_owned()];
-    };
-    let mut lines: Vec<String> = filter.abis.iter().map(calls).collect();
-    if let Seccomp::File { path } = &plan.confinement.seccomp {
-        lines.push(format!("as `{path}` has it"));
-    }
-    lines
 }
 
 fn files(landlock: &Landlock) -> String {
@@ -55,26 +42,4 @@ fn others(landlock: &Landlock) -> Option<String> {
         closed.push("no TCP");
     }
     (!closed.is_empty()).then(|| format!("{} (Landlock)", closed.join("; ")))
-}
-
-/// `x86-64: 286 allowed, 17 by their arguments, 80 refused; numbers not known are refused`.
-fn calls(filter: &AbiFilter) -> String {
-    let known = filter.abi.calls().count();
-    let answers = |wanted: fn(Action) -> bool| {
-        let named = filter.calls.iter().filter(|(_, it)| it.rules.is_empty());
-        let named = named.filter(|(_, it)| wanted(it.otherwise)).count();
-        let rest = known.saturating_sub(filter.calls.len());
-        if wanted(filter.others) { named + rest } else { named }
-    };
-    let allowed = answers(|action| action.rank() <= Action::Log.rank());
-    let by_arguments = filter.calls.iter().filter(|(_, it)| !it.rules.is_empty()).count();
-    let refused = known - allowed - by_arguments;
-    let others = match filter.others {
-        Action::Allow | Action::Log => "allowed",
-        _ => "refused",
-    };
-    format!(
-        "{}: {allowed} allowed, {by_arguments} by their arguments, {refused} refused; later ones {others}",
-        filter.abi.name()
-    )
 }

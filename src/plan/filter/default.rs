@@ -1,14 +1,10 @@
 //! bryo's own filter: the table, with the rows open whose keys a sandbox holds.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::base::syscall::Abi;
 use crate::spec::Door;
 
-use super::multiplexed;
 use super::table::{Answer, Check, Row, TABLE};
-use super::{AbiFilter, Action, Condition, Filter, Rule, Verdict};
+use super::{AbiFilter, Action, Condition, Filter, Rule, Verdict, multiplexed, rows};
 
 /// What opens a row of the table.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,56 +62,26 @@ pub fn default_filter(native: Abi, keys: &Keys<'_>) -> Filter {
     }
 }
 
-fn filter_of(abi: Abi, verdicts: &Verdicts) -> AbiFilter {
-    let known = |(number, name)| Some((number, verdicts.get(name)?.clone()));
-    let calls = abi.calls().filter_map(known).collect();
+fn filter_of(abi: Abi, verdicts: &[Verdict]) -> AbiFilter {
+    let rows = rows::of(abi);
+    let mut calls = Vec::with_capacity(rows.len());
+    for (number, row) in rows {
+        calls.extend(verdicts.get(usize::from(*row)).map(|verdict| (*number, verdict.clone())));
+    }
     let mut filter = AbiFilter { abi, calls, others: Action::ENOSYS };
     multiplexed::close(&mut filter);
     filter
 }
 
-/// Every start makes one of these, and no name comes from outside: the hasher that withstands
-/// attacks would take half of the time that the whole filter does.
-type Verdicts = HashMap<&'static str, Verdict, BuildHasherDefault<NameHasher>>;
-
-/// FNV-1a, eight bytes at a time.
-struct NameHasher(u64);
-
-impl Default for NameHasher {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for NameHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0 ^ u64::from_le_bytes(word)).wrapping_mul(0x0100_0000_01b3);
-            self.0 ^= self.0 >> 32;
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-fn verdicts(keys: &Keys<'_>) -> Verdicts {
-    let mut verdicts = Verdicts::with_capacity_and_hasher(512, BuildHasherDefault::default());
-    for row in TABLE {
-        let verdict = match row.answer {
-            _ if keys.open(row) => Verdict::always(Action::Allow),
-            Answer::Allowed => Verdict::always(Action::Allow),
-            Answer::Refused(action) => Verdict::always(action),
-            Answer::Checked(check) => check.verdict(keys),
-        };
-        for name in row.names.split_ascii_whitespace() {
-            verdicts.insert(name, verdict.clone());
-        }
-    }
-    verdicts
+/// What each row of the table comes to.
+fn verdicts(keys: &Keys<'_>) -> Vec<Verdict> {
+    let of_row = |row: &Row| match row.answer {
+        _ if keys.open(row) => Verdict::always(Action::Allow),
+        Answer::Allowed => Verdict::always(Action::Allow),
+        Answer::Refused(action) => Verdict::always(action),
+        Answer::Checked(check) => check.verdict(keys),
+    };
+    TABLE.iter().map(of_row).collect()
 }
 
 impl Check {

@@ -5,6 +5,7 @@ mod default;
 mod multiplexed;
 mod oci;
 mod oci_words;
+mod rows;
 mod summary;
 mod table;
 

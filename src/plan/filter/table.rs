@@ -145,14 +145,11 @@ pub(super) const TABLE: &[Row] = &[
     checked(Check::NewNamespaces, "clone unshare", &[Opened(Door::NestedUserns)]),
     absent("clone3", &[Opened(Door::NestedUserns)]),
     refused("setns", &[Opened(Door::NestedUserns)]),
-    refused(
-        "mount umount umount2 pivot_root",
-        &[Opened(Door::NestedUserns), Capability("sys_admin")],
-    ),
+    refused("mount umount umount2 pivot_root", &[Opened(Door::NestedUserns)]),
     absent(
         "open_tree open_tree_attr move_mount mount_setattr fsopen fsconfig fsmount fspick statmount \
          listmount",
-        &[Opened(Door::NestedUserns), Capability("sys_admin")],
+        &[Opened(Door::NestedUserns)],
     ),
     refused("chroot", &[Opened(Door::NestedUserns), Capability("sys_chroot")]),
     // Other processes' memory and descriptors.

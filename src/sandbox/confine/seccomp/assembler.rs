@@ -1,8 +1,6 @@
 //! Writes programs for the kernel's filter machine from their end to their beginning: there jumps
 //! lead only onward, so whatever an instruction leads to is already written.
 
-use std::collections::HashMap;
-
 use crate::plan::filter::Action;
 use crate::sys::seccomp::{Code, Instruction, answer};
 
@@ -14,8 +12,8 @@ pub(super) struct Label(usize);
 pub(super) struct Assembler {
     /// The last instruction first.
     reversed: Vec<Instruction>,
-    /// The latest instruction that returns this.
-    returns: HashMap<u32, Label>,
+    /// Instructions that return, the latest for each value; there are few values.
+    returns: Vec<(u32, Label)>,
 }
 
 /// How far one test may lead, with room for the two long jumps that may come between (a test's own
@@ -45,14 +43,18 @@ impl Assembler {
 
     pub(super) fn answer(&mut self, action: Action) -> Label {
         let value = value_of(action);
-        match self.returns.get(&value) {
-            Some(label) if self.distance(*label) <= REACH => *label,
-            _ => {
-                let label = self.push(Code::Return, value);
-                self.returns.insert(value, label);
-                label
-            }
+        let known = self.returns.iter().position(|(it, _)| *it == value);
+        if let Some((_, label)) = known.map(|place| self.returns[place])
+            && self.distance(label) <= REACH
+        {
+            return label;
         }
+        let label = self.push(Code::Return, value);
+        match known {
+            Some(place) => self.returns[place] = (value, label),
+            None => self.returns.push((value, label)),
+        }
+        label
     }
 
     /// Goes to one of two places by a test of the accumulator.

@@ -160,16 +160,43 @@ fn calls() -> impl Strategy<Value = Call> {
         .prop_map(|(architecture, number, arguments)| Call { architecture, number, arguments })
 }
 
+/// A call that meets a filter where it is narrow: one of its own calls, each argument near a value
+/// that it compares with.
+fn aimed(filter: &Filter, at: &[prop::sample::Index; 8], near: &[i8; 6]) -> Call {
+    let abi = at[6].get(&filter.abis);
+    let mut call =
+        Call { architecture: abi.abi.audit_architecture(), number: 0, arguments: [0; 6] };
+    let Some((number, verdict)) = abi.calls.get(at[7].index(abi.calls.len().max(1))) else {
+        return call;
+    };
+    call.number = *number;
+    for (argument, (at, near)) in call.arguments.iter_mut().zip(at.iter().zip(near)) {
+        let conditions = verdict.rules.iter().flat_map(|rule| &rule.when);
+        let values: Vec<u64> = conditions.flat_map(|it| [it.value, it.value & it.mask]).collect();
+        if !values.is_empty() {
+            *argument = at.get(&values).wrapping_add_signed((*near).into());
+        }
+    }
+    call
+}
+
+fn aims() -> impl Strategy<Value = ([prop::sample::Index; 8], [i8; 6])> {
+    let near = prop::array::uniform6(select(vec![0i8, 0, 0, -1, 1]));
+    (any::<[prop::sample::Index; 8]>(), near)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(150))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn a_program_says_what_its_filter_says(
         filter in filters(),
-        calls in prop::collection::vec(calls(), 100),
+        calls in prop::collection::vec(calls(), 50),
+        aims in prop::collection::vec(aims(), 100),
     ) {
         let program = compile(&filter);
         check(&program);
+        let calls = calls.into_iter().chain(aims.iter().map(|(at, near)| aimed(&filter, at, near)));
         for call in calls {
             prop_assert_eq!(by_program(&program, &call).0, by_data(&filter, &call), "{:?}", call);
         }
@@ -178,11 +205,13 @@ proptest! {
     #[test]
     fn so_does_the_program_of_the_default(
         doors in prop::sample::subsequence(Door::ALL.map(|(door, ..)| door).to_vec(), 0..4),
-        calls in prop::collection::vec(calls(), 100),
+        calls in prop::collection::vec(calls(), 50),
+        aims in prop::collection::vec(aims(), 100),
     ) {
         let filter = default_with(Abi::X86_64, &doors);
         let program = compile(&filter);
         check(&program);
+        let calls = calls.into_iter().chain(aims.iter().map(|(at, near)| aimed(&filter, at, near)));
         for call in calls {
             prop_assert_eq!(by_program(&program, &call).0, by_data(&filter, &call), "{:?}", call);
         }
