@@ -89,7 +89,7 @@ const KNOWN_COUNT: usize = {
 };
 
 /// Every name of the table with its row.
-const KNOWN: [(Word, u8); KNOWN_COUNT] = {
+static KNOWN: [(Word, u8); KNOWN_COUNT] = {
     let mut known = [(Word::next(b"", 0), 0); KNOWN_COUNT];
     let (mut place, mut row) = (0, 0);
     while row < TABLE.len() {
