@@ -164,7 +164,9 @@ fn each_door_opens_its_own_calls() {
     for door in doors.into_iter().filter(|door| !door.is_empty()) {
         let opened = CLOSED.iter().filter(|(.., it, answer)| *it == door && !answer.is_empty());
         let expected: Vec<_> = opened.map(|(call, _, _, answer)| (*call, *answer)).collect();
-        let others = CLOSED.iter().filter(|(.., it, _)| *it != door);
+        // What builds sandboxes needs openat2 too.
+        let opens_more = |call: &str| door == "nested-userns" && call.starts_with("openat2");
+        let others = CLOSED.iter().filter(|(call, _, it, _)| *it != door && !opens_more(call));
         let still: Vec<_> = others.map(|(call, answer, ..)| (*call, *answer)).collect();
         answers(&home, &["--allow", door], &still);
         for file in ["m", "o"] {

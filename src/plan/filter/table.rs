@@ -76,10 +76,11 @@ pub(super) const TABLE: &[Row] = &[
          lremovexattr fremovexattr removexattrat file_getattr file_setattr cachestat",
     ),
     // Setuid bits on files of the host would outlive the sandbox. openat2 hands its mode over by
-    // pointer, out of a filter's sight; programs that miss it take openat.
+    // pointer, out of a filter's sight; programs that miss it take openat, but for some that build
+    // sandboxes themselves.
     checked(Check::OpenMode(1, 2), "open", &[Opened(Door::SetuidBits)]),
     checked(Check::OpenMode(2, 3), "openat", &[Opened(Door::SetuidBits)]),
-    absent("openat2", &[Opened(Door::SetuidBits)]),
+    absent("openat2", &[Opened(Door::SetuidBits), Opened(Door::NestedUserns)]),
     checked(Check::Mode(1), "creat chmod fchmod mknod", &[Opened(Door::SetuidBits)]),
     checked(Check::Mode(2), "fchmodat fchmodat2 mknodat", &[Opened(Door::SetuidBits)]),
     // Waiting for files and for time.
