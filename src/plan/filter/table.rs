@@ -76,8 +76,8 @@ pub(super) const TABLE: &[Row] = &[
          lremovexattr fremovexattr removexattrat file_getattr file_setattr cachestat",
     ),
     // Setuid bits on files of the host would outlive the sandbox. openat2 hands its mode over by
-    // pointer, out of a filter's sight; programs that miss it take openat, but those that build a
-    // sandbox of their own need it to be safe.
+    // pointer, out of a filter's sight; programs that miss it take openat, but for some that build
+    // sandboxes themselves.
     checked(Check::OpenMode(1, 2), "open", &[Opened(Door::SetuidBits)]),
     checked(Check::OpenMode(2, 3), "openat", &[Opened(Door::SetuidBits)]),
     absent("openat2", &[Opened(Door::SetuidBits), Opened(Door::NestedUserns)]),
@@ -141,9 +141,9 @@ pub(super) const TABLE: &[Row] = &[
     checked(Check::Prctl, "prctl", &[]),
     checked(Check::Seccomp, "seccomp", &[]),
     // Namespaces and mounts. clone3 hands its flags over by pointer: glibc takes clone instead, but
-    // only on ENOSYS.
+    // only on ENOSYS, which is why no door opens it either.
     checked(Check::NewNamespaces, "clone unshare", &[Opened(Door::NestedUserns)]),
-    absent("clone3", &[Opened(Door::NestedUserns)]),
+    absent("clone3", &[]),
     refused("setns", &[Opened(Door::NestedUserns)]),
     refused("mount umount umount2 pivot_root", &[Opened(Door::NestedUserns)]),
     absent(
