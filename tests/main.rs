@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod confinement;
 mod doctor;
 mod documents;
 mod environment;
@@ -23,7 +24,10 @@ mod plans;
 mod policy;
 mod ports;
 mod process;
+mod report;
 mod rootfs;
+mod seccomp;
+mod streams;
 mod terminal;
 mod view;
 mod view_flags;

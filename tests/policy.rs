@@ -67,7 +67,7 @@ fn what_is_wrong_with_a_policy_is_told_with_its_line_and_nothing_runs() {
         ("root = 1", "line 1: `root` wants `true` or `false`, not an integer\n"),
         (
             "net = 'x'",
-            "line 1: `net`: `x` is not `none`, `user`, `host`, `slirp4netns` or `pasta`\n",
+            "line 1: `net`: `x` is not `none`, `closed`, `user`, `host`, `slirp4netns` or `pasta`\n",
         ),
         ("root = true\nroot = true", "line 2: duplicate key\n"),
     ] {

@@ -10,6 +10,7 @@ pub mod path;
 pub mod port;
 pub mod rate;
 pub mod size;
+pub mod syscall;
 pub mod text;
 pub mod wording;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::base::idrange::{IdMap, IdMapLine};
-use crate::sys::{capability, file, process};
+use crate::base::syscall::Abi;
+use crate::sys::{capability, file, landlock, process, seccomp};
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct Kernel {
@@ -17,6 +18,12 @@ pub struct Kernel {
     /// Whether every id here is the same id of the machine: not so in a user namespace that
     /// somebody else made. Looked at only for uid 0, to which alone it matters.
     pub maps_every_id: bool,
+    /// The ABI of Landlock, 0 where there is none.
+    pub landlock: u32,
+    /// How its programs make system calls, where those can be filtered; else why not.
+    pub seccomp: Result<Abi, &'static str>,
+    /// Major and minor number of the release.
+    pub release: (u32, u32),
 }
 
 impl Kernel {
@@ -27,7 +34,18 @@ impl Kernel {
             tmpfs_has_user_xattrs: file::tmpfs_has_user_xattrs(),
             effective_uid: process::effective_uid(),
             maps_every_id: process::effective_uid() != 0 || maps_every_id(),
+            landlock: landlock::abi().unwrap_or(0),
+            seccomp: filterable_abi(),
+            release: process::kernel_release(),
         }
+    }
+}
+
+fn filterable_abi() -> Result<Abi, &'static str> {
+    let abi = Abi::of_this_machine().ok_or("bryo has no table of this machine's system calls")?;
+    match seccomp::is_available() {
+        true => Ok(abi),
+        false => Err("the kernel was built without filters of system calls"),
     }
 }
 

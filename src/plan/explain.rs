@@ -2,6 +2,8 @@
 //! can reach, and which way was taken where there are several. Decides nothing, reads nothing;
 //! the same plan is always the same text.
 
+mod confinement;
+mod filter;
 mod identity;
 mod network;
 mod view;
@@ -22,10 +24,12 @@ pub fn explain(plan: &Plan) -> String {
     command(&mut drawing, plan);
     drawing.gap();
     identity::draw(&mut drawing, plan);
+    filter::draw(&mut drawing, plan);
     drawing.gap();
     view::draw(&mut drawing, plan);
     drawing.gap();
     network::draw(&mut drawing, plan);
+    confinement::draw(&mut drawing, plan);
     surroundings(&mut drawing, plan);
     choices(&mut drawing, plan);
     warnings(&mut drawing, plan);

@@ -4,13 +4,14 @@
 mod capabilities;
 mod confinement;
 mod explain;
+pub mod filter;
 mod limits;
 mod needs;
 mod resolve;
 mod view;
 
 pub use capabilities::PACKAGE_MANAGER_CAPABILITIES;
-pub use confinement::{Confinement, Seccomp};
+pub use confinement::{Confinement, FileAccess, FileRule, Files, Landlock, Seccomp};
 pub use explain::explain;
 pub use limits::Limits;
 pub use needs::needs;
@@ -100,6 +101,8 @@ pub struct Network {
 pub enum Link {
     /// Its own loopback, nothing else.
     None,
+    /// Not even that.
+    Closed,
     /// The host's own network, shared.
     Host,
     /// A tap device whose other end is a program of the user.

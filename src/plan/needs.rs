@@ -3,7 +3,8 @@
 use crate::base::Text;
 use crate::host::Needs;
 use crate::spec::{
-    EnvironmentWish, FileContent, HomeMode, IdsMode, NetworkMode, RootfsMode, Spec, ViewWish,
+    EnvironmentWish, FileContent, HomeMode, IdsMode, NetworkMode, RootfsMode, SeccompWish, Spec,
+    ViewWish,
 };
 
 use super::resolve::defaults;
@@ -18,8 +19,9 @@ pub fn needs(spec: &Spec) -> Needs {
         ..Needs::default()
     };
     if let Some(net) = &spec.net {
-        needs.resolver = net.value != NetworkMode::None;
-        needs.user_network = !matches!(net.value, NetworkMode::None | NetworkMode::Host);
+        needs.resolver = !matches!(net.value, NetworkMode::None | NetworkMode::Closed);
+        needs.user_network =
+            !matches!(net.value, NetworkMode::None | NetworkMode::Closed | NetworkMode::Host);
     }
     match &spec.rootfs {
         Some(rootfs) => {
@@ -49,6 +51,9 @@ pub fn needs(spec: &Spec) -> Needs {
             | ViewWish::Hide { .. }
             | ViewWish::Symlink { .. } => {}
         }
+    }
+    if let Some(SeccompWish::File(file)) = spec.seccomp.as_ref().map(|wish| &wish.value) {
+        needs.contents.push(file.clone());
     }
     needs.contents.extend(spec.env.iter().filter_map(|wish| match &wish.value {
         EnvironmentWish::File { path } => Some(path.clone()),

@@ -7,21 +7,24 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::{Context, Error, Result};
-use crate::plan::{Link, MapWriter, Plan};
-use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
+use crate::plan::{MapWriter, Plan};
+use crate::sys::clone::{Child, Fork, clone3};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
 use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
+use super::confine::seccomp::Program;
 use super::helper::Helper;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
+use super::paper::Paper;
+use super::relayed::Relayed;
 use super::status::Status;
 use super::terminal::{Outside, Place, Ready, Streams};
 use super::wire::{Order, Received, Report, Wire};
-use super::{Outcome, identity, init, missing, wire};
+use super::{Outcome, identity, init, missing, namespaces, wire};
 
 /// The signals that a user or a supervisor sends a program, and the one that says a child changed.
 const SIGNALS: [i32; 13] = [
@@ -49,16 +52,28 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let signals = SignalQueue::open(&SIGNALS)?;
     let streams = Streams::of_the_caller();
     let (wire, inner_wire) = wire::pair()?;
+    let paper = Paper::prepare(plan)?;
+    let mut relayed = Relayed::prepare(plan)?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
+    let filter = plan.confinement.filter.as_ref().map(Program::compile).transpose()?;
     process::give_back_unused_memory();
-    match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
+    match clone3(namespaces::of_clone(plan))
+        .context(|| "cannot make a user namespace".to_owned())?
+    {
         Fork::Child => {
-            drop((wire, uplink));
-            init::run(plan, inner_wire, signals, streams, scratch.as_ref())
+            drop((wire, uplink, paper));
+            let given = init::Given {
+                streams,
+                relayed,
+                scratch: scratch.as_ref(),
+                filter: filter.as_ref(),
+            };
+            init::run(plan, inner_wire, signals, given)
         }
         Fork::Parent(init) => {
             drop(inner_wire);
+            relayed.leave_the_inner_ends();
             let mut sandbox = Sandbox {
                 plan,
                 status,
@@ -70,45 +85,15 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 scratch,
                 overlays: overlay::Outside::default(),
                 terminal: None,
+                relayed,
+                paper,
                 stop_was_asked_for: false,
                 clock: Clock::new(plan),
             };
             let outcome = sandbox.prepare_streams(streams).and_then(|()| sandbox.supervise());
-            sandbox.end();
-            outcome
+            let ended = sandbox.end();
+            outcome.and_then(|outcome| ended.map(|()| outcome))
         }
-    }
-}
-
-fn namespaces(plan: &Plan) -> CloneFlags {
-    let flags = CloneFlags::NEWUSER
-        .and(CloneFlags::NEWNS)
-        .and(CloneFlags::NEWPID)
-        .and(CloneFlags::NEWUTS)
-        .and(CloneFlags::NEWIPC)
-        .and(CloneFlags::NEWCGROUP);
-    match network_namespace(plan) {
-        NetworkNamespace::MadeByClone => flags.and(CloneFlags::NEWNET),
-        NetworkNamespace::Shared | NetworkNamespace::MadeByInit => flags,
-    }
-}
-
-/// Where the sandbox's network namespace comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum NetworkNamespace {
-    /// The host's own.
-    Shared,
-    /// Made by the clone, so that helpers can join it at once.
-    MadeByClone,
-    /// Made by init beside its other work.
-    MadeByInit,
-}
-
-pub(super) fn network_namespace(plan: &Plan) -> NetworkNamespace {
-    match plan.network.link {
-        Link::Host => NetworkNamespace::Shared,
-        Link::None if plan.network.publish.is_empty() => NetworkNamespace::MadeByInit,
-        Link::None | Link::User { .. } => NetworkNamespace::MadeByClone,
     }
 }
 
@@ -124,6 +109,8 @@ struct Sandbox<'a> {
     scratch: Option<Scratch>,
     overlays: overlay::Outside,
     terminal: Option<Outside>,
+    relayed: Relayed,
+    paper: Option<Paper>,
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
     clock: Clock,
@@ -137,6 +124,7 @@ struct Woken {
     /// The first helper that has ended.
     dead_helper: Option<usize>,
     terminal: Ready,
+    relayed: Vec<bool>,
 }
 
 impl Sandbox<'_> {
@@ -167,6 +155,7 @@ impl Sandbox<'_> {
             if let Some(terminal) = &mut self.terminal {
                 terminal.carry(woken.terminal);
             }
+            self.relayed.carry(&woken.relayed);
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
@@ -199,8 +188,11 @@ impl Sandbox<'_> {
         watches.extend(self.uplink.awaited().map(Watch::reading));
         let terminal = watches.len();
         watches.extend(self.terminal.iter().flat_map(Outside::watches));
+        let relayed = watches.len();
+        watches.extend(self.relayed.watches());
         wait_for(&mut watches, timeout)?;
-        let (rest, terminal) = watches[2..].split_at(terminal - 2);
+        let (rest, relayed) = watches[2..].split_at(relayed - 2);
+        let (rest, terminal) = rest.split_at(terminal - 2);
         let (helpers, uplink) = rest.split_at(self.helpers.len());
         Ok(Woken {
             wire: watches[0].readable,
@@ -208,6 +200,7 @@ impl Sandbox<'_> {
             uplink: uplink.iter().any(|watch| watch.readable),
             dead_helper: helpers.iter().position(|watch| watch.readable),
             terminal: Ready::of(terminal),
+            relayed: relayed.iter().map(Watch::is_ready).collect(),
         })
     }
 
@@ -223,8 +216,15 @@ impl Sandbox<'_> {
             Report::Missing { error, path } => {
                 Err(missing::with_its_place(error, &path, self.plan))
             }
-            Report::Started => {
+            Report::Enforced(enforced) => {
+                if let Some(paper) = &mut self.paper {
+                    paper.note(*enforced);
+                }
+                Ok(None)
+            }
+            Report::Started(filters) => {
                 self.status.started();
+                self.paper.as_mut().map_or(Ok(()), |paper| paper.write(self.plan, filters))?;
                 Ok(None)
             }
             Report::Terminal => {
@@ -353,7 +353,7 @@ impl Sandbox<'_> {
     }
 
     /// Kills what is left, and waits until the kernel has taken the sandbox apart.
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<()> {
         if let Some(terminal) = &mut self.terminal {
             terminal.drain(&self.signals);
         }
@@ -362,5 +362,6 @@ impl Sandbox<'_> {
         let _ = process::wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
+        self.relayed.finish()
     }
 }

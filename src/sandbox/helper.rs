@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Error, HostPath, Result, Text};
 use crate::sys::clone::{Child, Fork, fork};
-use crate::sys::process::Change;
-use crate::sys::{capability, file, process, signal, socket};
+use crate::sys::process::{Change, Strings};
+use crate::sys::{CallError, capability, file, process, signal, socket};
 
 /// How a helper is started.
 pub(super) struct Start<'a> {
@@ -91,8 +91,9 @@ fn become_program(start: &Start<'_>, voice: BorrowedFd<'_>) -> Error {
             let path = string(start.program.as_path().as_os_str().as_bytes());
             let mut argv = vec![path.clone()];
             argv.extend(start.arguments.iter().map(|argument| string(argument.as_bytes())));
-            let environment = [string(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin")];
-            process::execve(&path, &argv, &environment).into()
+            let environment = vec![string(b"PATH=/usr/sbin:/usr/bin:/sbin:/bin")];
+            let errno = process::execve(&path, &Strings::new(argv), &Strings::new(environment));
+            CallError { call: format!("execve({path:?})"), errno }.into()
         }
     }
 }

@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use crate::base::idrange::IdMap;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::plan::{Groups, Identity};
-use crate::sys::{Errno, capability, file, process};
+use crate::sys::capability::{self, CapabilitySet};
+use crate::sys::{Errno, file, process};
 
 /// Inside, in a user namespace without maps: writes the one line that the kernel allows everybody,
 /// the own id. `setgroups` is denied first, or the kernel refuses the gid map
@@ -111,18 +112,30 @@ pub(super) fn become_payload(identity: &Identity) -> Result<()> {
     process::set_gid(identity.gid)?;
     process::set_uid(identity.uid)?;
     capability::clear_ambient_set()?;
-    if keep == capability::CapabilitySet::EMPTY {
-        capability::lock_securebits()?;
+    // Root has what its bounding set leaves it by being root, which must go on when it becomes
+    // another user and back, as package managers do; anybody else has it by the ambient set.
+    match identity.uid {
+        0 if keep != CapabilitySet::EMPTY => {
+            capability::set_capabilities(keep, CapabilitySet::EMPTY)?;
+        }
+        _ => {
+            capability::set_capabilities(keep.and(SETPCAP), keep)?;
+            capability::raise_ambient(keep)?;
+            capability::lock_securebits()?;
+            capability::set_capabilities(keep, keep)?;
+        }
     }
-    capability::set_capabilities(keep, capability::CapabilitySet::EMPTY)?;
     capability::set_no_new_privs()?;
     Ok(())
 }
 
-pub(super) fn capability_set(names: &[&str]) -> capability::CapabilitySet {
+/// What it takes to lock the securebits.
+const SETPCAP: CapabilitySet = CapabilitySet(1 << 8);
+
+pub(super) fn capability_set(names: &[&str]) -> CapabilitySet {
     let bits = capability::CAPABILITIES
         .iter()
         .filter(|(name, _)| names.contains(name))
         .fold(0, |bits, (_, number)| bits | 1 << number);
-    capability::CapabilitySet(bits)
+    CapabilitySet(bits)
 }

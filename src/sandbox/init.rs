@@ -6,28 +6,35 @@
 use std::os::fd::AsFd;
 
 use crate::base::{Context, Error, Result};
-use crate::plan::{MapWriter, Plan};
+use crate::plan::{Link, MapWriter, Plan};
 use crate::sys::clone::{Memory, spawn_until_exec};
-use crate::sys::namespace::{self, NewNetwork};
+use crate::sys::memory::SharedNumber;
+use crate::sys::namespace::{self, Loopback, NewNetwork};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change, Whom};
 use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{Errno, capability};
 
-use super::caller::{self, NetworkNamespace};
+use super::command::Refusal;
+use super::confine::Prepared;
+use super::confine::seccomp::Program;
+use super::namespaces::{self, NetworkNamespace};
 use super::overlay::{Overlays, Scratch};
+use super::relayed::Relayed;
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
-use super::{identity, net, payload, view};
+use super::{confine, identity, net, paper, payload, view};
 
-pub(super) fn run(
-    plan: &Plan,
-    wire: Wire,
-    signals: SignalQueue,
-    streams: Option<Streams>,
-    scratch: Option<&Scratch>,
-) -> ! {
-    let payload = match prepare(plan, &wire, streams, scratch) {
+/// What the caller has made ready before the clone.
+pub(super) struct Given<'a> {
+    pub(super) streams: Option<Streams>,
+    pub(super) relayed: Relayed,
+    pub(super) scratch: Option<&'a Scratch>,
+    pub(super) filter: Option<&'a Program>,
+}
+
+pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_>) -> ! {
+    let payload = match prepare(plan, &wire, given) {
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
@@ -60,13 +67,10 @@ enum End {
 }
 
 /// From the clone to the running payload.
-fn prepare(
-    plan: &Plan,
-    wire: &Wire,
-    streams: Option<Streams>,
-    scratch: Option<&Scratch>,
-) -> Result<Payload> {
+fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
+    let Given { streams, relayed, scratch, filter } = given;
     capability::die_with_parent()?;
+    relayed.take_their_place()?;
     let network = begin_network(plan)?;
     map_own_id(plan, wire)?;
     process::set_session()?;
@@ -74,12 +78,13 @@ fn prepare(
     let materials = view::gather(plan)?;
     await_id_maps(plan, wire)?;
     let devpts = view::build(plan, materials, &Overlays::open(plan, scratch, wire)?)?;
+    let confinement = confine::prepare(plan, filter)?;
     enter_network(network)?;
     shift_clocks(plan)?;
     net::finish(&plan.network, wire)?;
     hide_from_the_payload()?;
     let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
-    start_payload(plan, wire, terminal)
+    start_payload(plan, wire, terminal, &confinement)
 }
 
 /// The one map that I can write, before the rest, so that helpers can start beside it.
@@ -109,9 +114,15 @@ fn await_id_maps(plan: &Plan, wire: &Wire) -> Result<()> {
 /// view is built; one that a helper is to join was made by the clone already.
 fn begin_network(plan: &Plan) -> Result<Option<NewNetwork>> {
     let cannot = || "cannot make a network namespace".to_owned();
-    match caller::network_namespace(plan) {
+    match namespaces::network_namespace(plan) {
         NetworkNamespace::Shared => Ok(None),
-        NetworkNamespace::MadeByInit => NewNetwork::begin().map(Some).context(cannot),
+        NetworkNamespace::MadeByInit => {
+            let loopback = match plan.network.link {
+                Link::Closed => Loopback::Down,
+                _ => Loopback::Up,
+            };
+            NewNetwork::begin(loopback).map(Some).context(cannot)
+        }
         NetworkNamespace::MadeByClone => {
             namespace::bring_interface_up("lo").context(cannot)?;
             Ok(None)
@@ -144,12 +155,24 @@ fn hide_from_the_payload() -> Result<()> {
     Ok(capability::set_undumpable()?)
 }
 
-fn start_payload(plan: &Plan, wire: &Wire, mut terminal: Option<Inside>) -> Result<Payload> {
+fn start_payload(
+    plan: &Plan,
+    wire: &Wire,
+    mut terminal: Option<Inside>,
+    confinement: &Prepared<'_>,
+) -> Result<Payload> {
+    let cannot = || "cannot start the command".to_owned();
     let memory = if plan.time.is_some() { Memory::Copied } else { Memory::Borrowed };
-    let pid = spawn_until_exec(memory, &mut || payload::run(plan, wire, terminal.as_ref()))
-        .context(|| "cannot start the command".to_owned())?;
-    if plan.life.status_fd.is_some() {
-        wire.send(&Report::Started)?;
+    let refusal = SharedNumber::new().context(cannot)?;
+    let mut body = || payload::run(plan, wire, terminal.as_ref(), confinement, &refusal);
+    let pid = spawn_until_exec(memory, &mut body).context(cannot)?;
+    if let Some(refusal) = Refusal::decoded(refusal.get()) {
+        wire.send(&refusal.report(plan))?;
+    }
+    if plan.confinement.report.is_some() {
+        wire.send(&Report::Started(paper::filters_of(pid)))?;
+    } else if plan.life.status_fd.is_some() {
+        wire.send(&Report::Started(None))?;
     }
     if let Some(terminal) = &mut terminal {
         terminal.send_outer_end(wire)?;

@@ -37,7 +37,18 @@ enum Format {
 /// A file without `#!` that a shell can read: its first line holds no zero byte (bash(1) decides
 /// in the same way).
 pub(super) fn is_plain_text(path: &Path) -> bool {
-    format_of(path) == Format::PlainText
+    !begins_like_a_program(path) && format_of(path) == Format::PlainText
+}
+
+/// The quick look that does for nearly every command.
+fn begins_like_a_program(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    let regular = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    regular
+        && file::open_path_for_reading(path)
+            .and_then(|fd| file::read(fd.as_fd(), &mut magic))
+            .is_ok()
+        && (magic.starts_with(b"#!") || magic == *b"\x7fELF")
 }
 
 /// Why this file was not executed, as far as it can tell.

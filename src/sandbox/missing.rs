@@ -8,7 +8,7 @@ use crate::base::{Error, Text};
 use crate::plan::Plan;
 use crate::sys::file;
 
-use super::payload;
+use super::command;
 
 /// Adds the hint that shows what is missing, if the host has it.
 pub(super) fn with_its_place(error: Error, missing: &[u8], plan: &Plan) -> Error {
@@ -21,7 +21,7 @@ pub(super) fn with_its_place(error: Error, missing: &[u8], plan: &Plan) -> Error
 fn on_the_host(missing: &Path, plan: &Plan) -> Option<PathBuf> {
     let is_a_name = !missing.as_os_str().as_bytes().contains(&b'/');
     let candidates = match is_a_name {
-        true => [payload::candidates(plan), in_the_callers_path(missing)].concat(),
+        true => [command::candidates(plan), in_the_callers_path(missing)].concat(),
         false => vec![plan.view.workdir.as_path().join(missing)],
     };
     candidates.into_iter().find(|path| path.is_file() && file::is_executable(path))

@@ -5,14 +5,19 @@
 
 mod caller;
 mod clock;
+mod command;
+mod confine;
 mod helper;
 mod identity;
 mod init;
 mod interpreter;
 mod missing;
+mod namespaces;
 mod net;
 mod overlay;
+mod paper;
 mod payload;
+mod relayed;
 mod status;
 mod terminal;
 mod view;

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Error, Result};
 use crate::sys::socket;
 
+use super::confine::Enforced;
+use super::paper::Filters;
 use super::terminal::Place;
 
 /// From inside to the caller.
@@ -21,8 +23,10 @@ pub(super) enum Report {
     OverlayWaits { upper: usize },
     /// The outer end of the sandbox's terminal comes with this.
     Terminal,
-    /// The payload was executed.
-    Started,
+    /// What holds of the payload, as it found it itself.
+    Enforced(Box<Enforced>),
+    /// The payload was executed, under these filters.
+    Started(Option<Filters>),
     /// The payload does not run for want of this file; who sees the host may know where it is.
     Missing { error: Error, path: Vec<u8> },
     /// The payload was stopped by this signal.

@@ -11,6 +11,8 @@ use crate::base::wording::any_of;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NetworkMode {
     None,
+    /// Not even its own loopback.
+    Closed,
     /// User-mode networking by whichever program is there.
     User,
     Slirp4netns,
@@ -19,7 +21,7 @@ pub enum NetworkMode {
 }
 
 impl NetworkMode {
-    pub const WORDS: [&str; 5] = ["none", "user", "host", "slirp4netns", "pasta"];
+    pub const WORDS: [&str; 6] = ["none", "closed", "user", "host", "slirp4netns", "pasta"];
 }
 
 impl FromStr for NetworkMode {
@@ -28,6 +30,7 @@ impl FromStr for NetworkMode {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "none" => Ok(Self::None),
+            "closed" => Ok(Self::Closed),
             "user" => Ok(Self::User),
             "host" => Ok(Self::Host),
             "slirp4netns" => Ok(Self::Slirp4netns),

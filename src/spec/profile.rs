@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn strict_lets_nothing_out_and_nothing_last() {
         let spec = load("strict").unwrap().spec;
-        assert_eq!(spec.net.unwrap().value, NetworkMode::None);
+        assert_eq!(spec.net.unwrap().value, NetworkMode::Closed);
         assert_eq!(spec.home.unwrap().value, HomeMode::Private);
         assert!(spec.clear_env.unwrap().value);
         let last = spec.view.last().map(|wish| &wish.value);

@@ -12,6 +12,8 @@ pub struct Errno(pub i32);
 
 impl Errno {
     pub const EPERM: Self = Self(libc::EPERM);
+    pub const EBADFD: Self = Self(libc::EBADFD);
+    pub const EDQUOT: Self = Self(libc::EDQUOT);
     pub const ENOENT: Self = Self(libc::ENOENT);
     pub const ENODEV: Self = Self(libc::ENODEV);
     pub const EUSERS: Self = Self(libc::EUSERS);

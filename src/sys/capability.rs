@@ -57,6 +57,11 @@ impl CapabilitySet {
     pub const FULL: Self = Self(u64::MAX);
 
     #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[must_use]
     pub fn contains(self, number: u32) -> bool {
         number < 64 && self.0 & (1 << number) != 0
     }
@@ -114,22 +119,66 @@ pub fn set_capabilities(set: CapabilitySet, inheritable: CapabilitySet) -> Resul
     checked(answer, || format!("capset({:#x})", set.0)).map(drop)
 }
 
-/// What this process is permitted now.
-pub fn permitted_capabilities() -> Result<CapabilitySet> {
+/// The three sets of a thread that capget(2) tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Held {
+    pub effective: CapabilitySet,
+    pub permitted: CapabilitySet,
+    pub inheritable: CapabilitySet,
+}
+
+/// What this process holds now.
+pub fn held() -> Result<Held> {
     let header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let mut data = [CapData { effective: 0, permitted: 0, inheritable: 0 }; 2];
     // SAFETY: version 3 writes two data structures, and two are there.
     let answer = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
     checked(answer, || "capget".to_owned())?;
-    Ok(CapabilitySet(u64::from(data[0].permitted) | u64::from(data[1].permitted) << 32))
+    let whole = |half: fn(&CapData) -> u32| {
+        CapabilitySet(u64::from(half(&data[0])) | u64::from(half(&data[1])) << 32)
+    };
+    Ok(Held {
+        effective: whole(|data| data.effective),
+        permitted: whole(|data| data.permitted),
+        inheritable: whole(|data| data.inheritable),
+    })
+}
+
+/// What can still be gained by exec.
+#[must_use]
+pub fn bounding_set() -> CapabilitySet {
+    set_of(|number| prctl(libc::PR_CAPBSET_READ, number, 0, 0, "PR_CAPBSET_READ"))
+}
+
+/// What outlives exec, whatever the uid.
+#[must_use]
+pub fn ambient_set() -> CapabilitySet {
+    let is_set = libc::PR_CAP_AMBIENT_IS_SET as u64;
+    set_of(|number| prctl(libc::PR_CAP_AMBIENT, is_set, number, 0, "PR_CAP_AMBIENT"))
+}
+
+/// Those for which the kernel says yes; beyond the last that it knows it says EINVAL.
+fn set_of(is_set: impl Fn(u64) -> Result<i64>) -> CapabilitySet {
+    let bits = (0..64).filter(|number| is_set(*number).is_ok_and(|answer| answer == 1));
+    CapabilitySet(bits.fold(0, |bits, number| bits | 1 << number))
+}
+
+pub fn securebits() -> Result<u32> {
+    prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, "PR_GET_SECUREBITS").map(|bits| bits as u32)
 }
 
 /// Keeps the whole permitted set across the next exec, whatever the uid: for a helper that works
 /// in a user namespace without being its root (ambient set, capabilities(7), Linux 4.3).
 pub fn keep_capabilities_across_exec() -> Result<()> {
-    let permitted = permitted_capabilities()?;
+    let permitted = held()?.permitted;
     set_capabilities(permitted, permitted)?;
-    for (_, number) in CAPABILITIES.iter().filter(|(_, number)| permitted.contains(*number)) {
+    raise_ambient(permitted)
+}
+
+/// Puts capabilities that are permitted and inheritable into the ambient set: then they outlive
+/// exec, whatever the uid.
+pub fn raise_ambient(set: CapabilitySet) -> Result<()> {
+    for (_, number) in CAPABILITIES.iter().filter(|(_, number)| set.contains(*number)) {
         let raise = libc::PR_CAP_AMBIENT_RAISE as u64;
         prctl(libc::PR_CAP_AMBIENT, raise, u64::from(*number), 0, "PR_CAP_AMBIENT")?;
     }

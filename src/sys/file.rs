@@ -104,6 +104,11 @@ pub fn open_below_for_reading(root: BorrowedFd<'_>, path: &Path) -> Result<Owned
     open_below_with(root, path, Links::FollowInside, flags, Mode::empty())
 }
 
+/// A writable descriptor of a file below `root` that is there already.
+pub fn open_below_for_writing(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    open_below_with(root, path, Links::Refuse, OFlags::WRONLY, Mode::empty())
+}
+
 /// Makes a new file below `root`, open for writing; the path must not exist.
 pub fn create_below(root: BorrowedFd<'_>, path: &Path, mode: u32) -> Result<OwnedFd> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
@@ -305,6 +310,19 @@ pub fn is_writable(path: &Path) -> bool {
 #[must_use]
 pub fn is_executable(path: &Path) -> bool {
     fs::access(path, fs::Access::EXEC_OK).is_ok()
+}
+
+/// Whether a name in a directory is a directory itself, links not followed.
+#[must_use]
+pub fn is_directory_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
+    fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| FileStatus::from(stat).kind == FileKind::Directory)
+}
+
+/// Whether the mount that a path is on is read-only (`statvfs(3)`, ST_RDONLY).
+#[must_use]
+pub fn is_on_read_only_mount(path: &Path) -> bool {
+    fs::statvfs(path).is_ok_and(|it| it.f_flag.contains(fs::StatVfsMountFlags::RDONLY))
 }
 
 /// Sets the file creation mask and returns the one before.

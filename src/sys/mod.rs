@@ -14,14 +14,18 @@ pub mod entry;
 pub mod epoll;
 pub mod facts;
 pub mod file;
+pub mod keyring;
 pub mod landlock;
+pub mod memory;
 pub mod mount;
 pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod stream;
 pub mod terminal;
 pub mod traffic;
 

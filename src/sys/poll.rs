@@ -31,6 +31,12 @@ impl<'fd> Watch<'fd> {
         Self { fd, reading, writing, readable: false, writable: false }
     }
 
+    /// Whether anything of what was waited for has come.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.readable || self.writable
+    }
+
     fn asks_for_something(&self) -> bool {
         self.reading || self.writing
     }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use super::call::{CallError, Errno, Named, Result, checked};
+use super::call::{Errno, Named, Result, checked};
 
 /// How a child ended, or what it does meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,15 +73,26 @@ pub fn set_uid(uid: u32) -> Result<()> {
     checked(answer, || format!("setresuid({uid})")).map(drop)
 }
 
-/// Replaces this process. Returns only the reason why it could not.
-pub fn execve(path: &CStr, argv: &[CString], environment: &[CString]) -> CallError {
-    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
-        strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
-    };
-    let (argv, environment) = (pointers(argv), pointers(environment));
-    // SAFETY: both arrays end in a null pointer, and their strings outlive the call.
-    unsafe { libc::execve(path.as_ptr(), argv.as_ptr(), environment.as_ptr()) };
-    CallError { call: format!("execve({path:?})"), errno: Errno::last() }
+/// Strings as execve(2) wants them: an array of pointers, the last of them null.
+#[derive(Debug)]
+pub struct Strings {
+    pointers: Vec<*const libc::c_char>,
+    _owned: Vec<CString>,
+}
+
+impl Strings {
+    #[must_use]
+    pub fn new(strings: Vec<CString>) -> Self {
+        let pointers = strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect();
+        Self { pointers, _owned: strings }
+    }
+}
+
+/// Replaces this process. Returns only the reason why it could not. Allocates nothing.
+pub fn execve(path: &CStr, argv: &Strings, environment: &Strings) -> Errno {
+    // SAFETY: both arrays end in a null pointer, and own the strings that they lead to.
+    unsafe { libc::execve(path.as_ptr(), argv.pointers.as_ptr(), environment.pointers.as_ptr()) };
+    Errno::last()
 }
 
 /// Ends this process at once, without running destructors or flushing what a parent buffered.
@@ -227,6 +238,14 @@ fn close_range(first: RawFd, last: RawFd, flags: i32) -> Result<()> {
     checked(answer, || format!("close_range({first}, {last})")).map(drop)
 }
 
+/// Whether a number is open and not closed at exec.
+#[must_use]
+pub fn stays_at_exec(fd: RawFd) -> bool {
+    // SAFETY: F_GETFD only asks about a number.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
+}
+
 /// Lets a descriptor through exec.
 pub fn keep_across_exec(fd: RawFd) -> Result<()> {
     // SAFETY: F_SETFD changes one flag of a descriptor number.
@@ -334,6 +353,16 @@ pub fn raise_to_hard_limit(resource: Resource) -> Result<()> {
 #[must_use]
 pub fn is_single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+}
+
+/// The first two numbers of the kernel's release, 0 where there is none (uname(2)).
+#[must_use]
+pub fn kernel_release() -> (u32, u32) {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy();
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|it| it.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// Bytes of memory in the machine (sysinfo(2)).

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 
+use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{Host, Kept, PathFact};
 use bryo::spec::word::Takes;
@@ -120,6 +121,8 @@ pub(super) fn plans() -> Vec<Case> {
                 "--report=report.json",
             ],
         ),
+        case("seccomp-profile", everything(), &["--seccomp=/srv/profile.json"]),
+        case("filters-by-best-effort", everything_but(no_filters), &["--best-effort"]),
         case("no-seccomp", everything(), &["--seccomp=none"]),
         case(
             "limits",
@@ -143,6 +146,17 @@ pub(super) fn plans() -> Vec<Case> {
             &["--net"],
         ),
         case("network-of-host", everything(), &["--net=host"]),
+        case(
+            "network-of-host-unguarded",
+            everything_but(|h| h.kernel.landlock = 5),
+            &["--net=host", "--best-effort"],
+        ),
+        case("network-closed", everything(), &["--net=closed"]),
+        case("landlock-old", everything_but(|h| h.kernel.landlock = 2), &["--net=closed"]),
+        case("landlock-older", everything_but(|h| h.kernel.landlock = 1), &[]),
+        case("landlock-absent", everything_but(|h| h.kernel.landlock = 0), &[]),
+        case("nested", everything(), &["--allow=nested-userns"]),
+        case("capabilities", everything(), &["--net", "--cap-add=all"]),
         case(
             "environment",
             everything(),
@@ -210,6 +224,10 @@ pub(super) fn refusals() -> Vec<Case> {
         case("net-pasta-missing", everything_but(|h| h.programs.pasta = None), &["--net=pasta"]),
         case("rate-without-net", everything(), &["--rate=1mbit"]),
         case("dns-without-net", everything(), &["--dns=9.9.9.9"]),
+        case("publish-on-closed", everything(), &["--net=closed", "--publish=80:80"]),
+        case("host-without-scopes", everything_but(|h| h.kernel.landlock = 5), &["--net=host"]),
+        case("host-without-landlock", everything_but(|h| h.kernel.landlock = 0), &["--net=host"]),
+        case("sys-admin", everything(), &["--cap-add=sys_admin"]),
         case("publish-on-host", everything(), &["--net=host", "--publish=80:80"]),
         case("grace-without-timeout", everything(), &["--grace=2s"]),
         case("no-overlay-at-all", everything_but(bare), &["--overlay=/opt"]),
@@ -233,6 +251,14 @@ pub(super) fn refusals() -> Vec<Case> {
         case("rootfs-is-the-host", everything_but(root_is_there), &["--rootfs=/"]),
         case("rootfs-is-a-file", everything(), &["--rootfs=/srv/motd"]),
         case("home-is-the-real-one", everything(), &["--home=~"]),
+        case("seccomp-misspelt", everything(), &["--seccomp=/srv/misspelt.json"]),
+        case("seccomp-unreadable", everything(), &["--seccomp=/srv/secret"]),
+        case("no-filters", everything_but(no_filters), &[]),
+        case(
+            "no-32-bit-table",
+            everything_but(|h| h.kernel.seccomp = Ok(Abi::Aarch64)),
+            &["--allow=compat32"],
+        ),
         case("file-unreadable", everything(), &["--file=/x=@/srv/secret"]),
         case("dev-is-no-device", everything(), &["--dev=nothing"]),
     ]
@@ -248,6 +274,10 @@ fn of_policy(text: &str) -> Spec {
 
 fn no_subids(host: &mut Host) {
     host.subids = Err("no range for `ada` in /etc/subuid".to_owned());
+}
+
+fn no_filters(host: &mut Host) {
+    host.kernel.seccomp = Err("the kernel was built without filters of system calls");
 }
 
 fn no_network(host: &mut Host) {

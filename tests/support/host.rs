@@ -1,6 +1,7 @@
 //! Machines made of facts: what `resolve` is asked about, without a machine.
 
 use bryo::base::idrange::IdRange;
+use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
     Account, Contents, Host, Kernel, MountPoint, OverlayAbility, PathFact, PathFacts, Program,
@@ -28,6 +29,9 @@ pub(crate) fn everything() -> Host {
             tmpfs_has_user_xattrs: true,
             effective_uid: 1000,
             maps_every_id: true,
+            landlock: 7,
+            seccomp: Ok(Abi::X86_64),
+            release: (6, 1),
         },
         paths: paths(),
         programs: Programs {
@@ -87,6 +91,10 @@ fn contents() -> Contents {
     let mut put = |path, content| contents.insert(HostPath::absolute(path), content);
     put("/home/ada/project/variables", Ok(b"# for the build\nCC=clang\nTERM\n".to_vec()));
     put("/srv/motd", Ok(b"hello\n".to_vec()));
+    let profile = r#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86"],
+        "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    put("/srv/profile.json", Ok(profile.into()));
+    put("/srv/misspelt.json", Ok(profile.replace("mkdirat", "mkdri").into()));
     put("/srv/secret", Err("permission denied".to_owned()));
     contents
 }

@@ -43,6 +43,6 @@ pub(crate) use leftovers::Leftovers;
 pub(crate) use patience::patient;
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
-pub(crate) use skip::{program, report_skip};
+pub(crate) use skip::{landlock, program, report_skip};
 pub(crate) use terminal::Terminal;
 pub(crate) use world::World;

@@ -38,3 +38,18 @@ pub(crate) fn report_skip(reason: &str) {
     }
     let _ = std::io::stderr().write_all(format!("\nskipped: {test}: {reason}\n").as_bytes());
 }
+
+/// The ABI of this kernel's Landlock, 0 where there is none.
+pub(crate) fn landlock() -> u32 {
+    bryo::sys::landlock::abi().unwrap_or(0)
+}
+
+/// Leaves the test where the kernel has less of Landlock than it is about.
+macro_rules! needs_landlock {
+    ($abi:expr) => {
+        let abi = $crate::support::landlock();
+        if abi < $abi {
+            skip!("Landlock has ABI {abi}, and {} is needed", $abi);
+        }
+    };
+}

@@ -8,7 +8,7 @@ use super::Drawing;
 pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
     let network = &plan.network;
     let mut lines = reach(&network.link);
-    if network.link != Link::None {
+    if !matches!(network.link, Link::None | Link::Closed) {
         lines.extend(name_servers(plan));
     }
     if let Some(rate) = &network.rate {
@@ -25,6 +25,7 @@ pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
 fn reach(link: &Link) -> Vec<String> {
     match link {
         Link::None => vec!["none: only a loopback of its own".to_owned()],
+        Link::Closed => vec!["closed: not even a loopback of its own".to_owned()],
         Link::Host => vec!["the host's own, with every service on its loopback".to_owned()],
         Link::User { driver, program } => {
             let name = match driver {

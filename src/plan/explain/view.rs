@@ -5,7 +5,7 @@ use crate::base::size::Size;
 use crate::base::wording::count;
 use crate::base::{BoxPath, HostPath};
 use crate::plan::{Layer, OverlayDriverPlan, OverlayPlan, Plan, Root, ScratchPlan, Step};
-use crate::spec::Access;
+use crate::spec::{Access, Door};
 
 use super::{Drawing, aligned, shown};
 
@@ -119,7 +119,14 @@ fn row(step: &Step, plan: &Plan) -> Row {
         Layer::Symlink { target } => ("link", format!("to {target}")),
         Layer::Hidden => ("hidden", String::new()),
         Layer::Device { .. } => ("device", "the host's own".to_owned()),
-        Layer::Proc => ("private", "its own processes; the risky parts closed".to_owned()),
+        Layer::Proc => {
+            let opens = |door| plan.confinement.opens(door);
+            let parts = match opens(Door::Proc) || opens(Door::NestedUserns) {
+                true => "and what tells of the machine",
+                false => "the risky parts closed",
+            };
+            ("private", format!("its own processes; {parts}"))
+        }
         Layer::Dev => ("private", "null, zero, full, random, tty, shm".to_owned()),
     };
     let origin = match step.origin.as_str() {

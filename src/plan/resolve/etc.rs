@@ -129,13 +129,13 @@ fn hosts(spec: &Spec, hostname: &str) -> String {
 fn resolv_conf(spec: &Spec, host: &Host, network: &Network) -> String {
     let asked: Vec<IpAddr> = spec.dns.iter().map(|dns| dns.value).collect();
     let servers = match &network.link {
-        Link::None => Vec::new(),
+        Link::None | Link::Closed => Vec::new(),
         _ if !asked.is_empty() => asked,
         Link::User { driver, .. } => vec![driver.name_server(&host.resolver.servers)],
         Link::Host => host.resolver.servers.clone(),
     };
     let search: Vec<String> = match &network.link {
-        Link::None => Vec::new(),
+        Link::None | Link::Closed => Vec::new(),
         _ if !spec.dns_search.is_empty() => {
             spec.dns_search.iter().map(|domain| domain.value.clone()).collect()
         }

@@ -43,7 +43,7 @@ pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<
             Groups::Cleared
         },
         map_writer: maps.writer,
-        capabilities: confinement::capabilities(spec, payload.uid),
+        capabilities: confinement::capabilities(spec, payload.uid)?,
     })
 }
 

@@ -4,7 +4,9 @@ mod confinement;
 pub(crate) mod defaults;
 mod environment;
 mod etc;
+mod filter;
 mod identity;
+mod landlock;
 mod network;
 mod overlay;
 mod own;
@@ -44,7 +46,8 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         spec.hostname.as_ref().map_or_else(|| defaults::HOSTNAME.to_owned(), |h| h.value.clone());
     let etc = etc::write(spec, host, &identity, &network, &hostname);
     let view = view::decide(spec, host, &identity, etc, &mut remarks)?;
-    let confinement = confinement::decide(spec, host, &mut remarks)?;
+    let confinement =
+        confinement::decide(spec, host, &identity, &view, &network.link, &mut remarks)?;
     let environment = environment::decide(spec, host, &identity, &view)?;
     Ok(Plan {
         command: spec.command.clone(),

@@ -16,7 +16,7 @@ pub(super) fn decide(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<
     remarks.warnings.extend(oddities(spec, &link));
     if link == Link::Host {
         remarks.warnings.push(
-            "`--net=host` shares the host's network: the command reaches every service on this machine's loopback and abstract sockets"
+            "`--net=host` shares the host's network: the command reaches every service on this machine's loopback"
                 .to_owned(),
         );
     }
@@ -31,6 +31,7 @@ fn link(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<Link> {
     let Some(net) = &spec.net else { return Ok(Link::None) };
     let (order, asked): (&[NetworkDriver], bool) = match net.value {
         NetworkMode::None => return Ok(Link::None),
+        NetworkMode::Closed => return Ok(Link::Closed),
         NetworkMode::Host => return Ok(Link::Host),
         NetworkMode::User => (&[NetworkDriver::Slirp4netns, NetworkDriver::Pasta], false),
         NetworkMode::Slirp4netns => (&[NetworkDriver::Slirp4netns], true),
@@ -70,7 +71,7 @@ fn no_driver(net: &Sourced<NetworkMode>, order: &[NetworkDriver]) -> Error {
 
 fn check_contradictions(spec: &Spec, link: &Link) -> Result<()> {
     match link {
-        Link::None => {
+        Link::None | Link::Closed => {
             let hint = "add `--net` for a network in user mode";
             let why = "the sandbox has no network";
             if let Some(dns) = spec.dns.first() {
@@ -81,6 +82,10 @@ fn check_contradictions(spec: &Spec, link: &Link) -> Result<()> {
             }
             if let Some(rate) = &spec.rate {
                 return Err(useless(rate, why).hint(hint));
+            }
+            if let (Link::Closed, Some(publish)) = (link, spec.publish.first()) {
+                return Err(useless(publish, "the sandbox has not even a loopback")
+                    .hint("`--net=none` has one"));
             }
         }
         Link::Host => {

@@ -25,6 +25,7 @@ use private::Private;
 use shown::Shown;
 
 pub(super) use gather::gather;
+pub(super) use proc::{CLOSED as CLOSED_IN_PROC, MASKED as MASKED_IN_PROC};
 
 /// The new root under construction.
 pub(super) struct Construction<'a> {

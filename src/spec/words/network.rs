@@ -11,7 +11,7 @@ pub(super) const WORDS: &[Word] = &[
     Word {
         name: "net",
         short: None,
-        takes: Maybe { value: "none|user|host|slirp4netns|pasta", given: "user" },
+        takes: Maybe { value: "none|closed|user|host|slirp4netns|pasta", given: "user" },
         group: Network,
         help: "Reach the network in user mode, or =host to share the host's [default: none]",
         in_project_policy: AllowedAs("none"),
