@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::{Context, Error, Result};
 use crate::plan::{Link, MapWriter, Plan};
-use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
+use crate::sys::clone::{Child, CloneFlags, Fork, clone3_into};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
@@ -16,6 +16,7 @@ use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
 use super::helper::Helper;
+use super::limits::Limits;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
 use super::status::Status;
@@ -51,8 +52,10 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let (wire, inner_wire) = wire::pair()?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
+    let limits = Limits::prepare(plan)?;
     process::give_back_unused_memory();
-    match clone3(namespaces(plan)).context(|| "cannot make a user namespace".to_owned())? {
+    let clone = clone3_into(namespaces(plan), limits.birthplace());
+    match clone.context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((wire, uplink));
             init::run(plan, inner_wire, signals, streams, scratch.as_ref())
@@ -72,10 +75,11 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 terminal: None,
                 stop_was_asked_for: false,
                 clock: Clock::new(plan),
+                limits,
             };
             let outcome = sandbox.prepare_streams(streams).and_then(|()| sandbox.supervise());
             sandbox.end();
-            outcome
+            sandbox.limits.end(outcome)
         }
     }
 }
@@ -85,8 +89,12 @@ fn namespaces(plan: &Plan) -> CloneFlags {
         .and(CloneFlags::NEWNS)
         .and(CloneFlags::NEWPID)
         .and(CloneFlags::NEWUTS)
-        .and(CloneFlags::NEWIPC)
-        .and(CloneFlags::NEWCGROUP);
+        .and(CloneFlags::NEWIPC);
+    // A group of its own is to be the root of what it sees: init enters that namespace in it.
+    let flags = match plan.limits.group {
+        None => flags.and(CloneFlags::NEWCGROUP),
+        Some(_) => flags,
+    };
     match network_namespace(plan) {
         NetworkNamespace::MadeByClone => flags.and(CloneFlags::NEWNET),
         NetworkNamespace::Shared | NetworkNamespace::MadeByInit => flags,
@@ -127,6 +135,7 @@ struct Sandbox<'a> {
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
     clock: Clock,
+    limits: Limits<'a>,
 }
 
 /// What one round of waiting found.
@@ -141,6 +150,7 @@ struct Woken {
 
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
+        self.limits.begin(&self.init)?;
         self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
         self.write_maps_if_it_is_ours()?;
         loop {
@@ -170,6 +180,7 @@ impl Sandbox<'_> {
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
+            self.limits.tick(&self.init)?;
             match self.clock.tick() {
                 Tick::NotYet => {}
                 Tick::TimeIsOver => {
@@ -189,7 +200,7 @@ impl Sandbox<'_> {
     fn patience(&self) -> Option<Duration> {
         let look_again =
             self.terminal.as_ref().filter(|it| it.is_waiting()).map(|_| FOREGROUND_CHECK);
-        [self.clock.until_next(), look_again].into_iter().flatten().min()
+        [self.clock.until_next(), self.limits.until_next(), look_again].into_iter().flatten().min()
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Woken> {
@@ -231,6 +242,15 @@ impl Sandbox<'_> {
                 if let Some(terminal) = &mut self.terminal {
                     terminal.connect(received.descriptor)?;
                 }
+                Ok(None)
+            }
+            Report::Processes => {
+                self.limits.see(received.descriptor);
+                Ok(None)
+            }
+            Report::AwaitsGroup => self.order(&Order::InGroup).map(|()| None),
+            Report::HaveRun(number) => {
+                self.limits.note_started(number);
                 Ok(None)
             }
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
@@ -339,8 +359,8 @@ impl Sandbox<'_> {
     }
 
     /// The wire closed without a last report: init was killed from outside.
-    fn init_is_gone(&self) -> Result<Outcome> {
-        match process::wait_for_end(self.init.pid)? {
+    fn init_is_gone(&mut self) -> Result<Outcome> {
+        match self.limits.wait_for_end(self.init.pid)? {
             Change::Killed(signal) if self.clock.timed_out => {
                 Ok(self.clock.outcome(Change::Killed(signal)))
             }
@@ -359,7 +379,7 @@ impl Sandbox<'_> {
         }
         // Already dead is what is wanted; any other failure would leave nothing more to try.
         let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
-        let _ = process::wait_for_end(self.init.pid);
+        let _ = self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
     }

@@ -9,7 +9,7 @@ use crate::base::{Context, Error, ExitCode, Result};
 use crate::plan::Plan;
 use crate::sys::{Errno, file, process, signal};
 
-use super::identity;
+use super::{identity, limits};
 use super::interpreter::{self, Unfit};
 use super::terminal::Inside;
 use super::wire::{Report, Wire};
@@ -35,6 +35,7 @@ fn execute(plan: &Plan, terminal: Option<&Inside>) -> Result<Unfit> {
         terminal.become_the_streams().context(|| "cannot use the terminal".to_owned())?;
     }
     identity::become_payload(&plan.identity)?;
+    limits::rlimits::set(plan)?;
     enter_workdir(plan)?;
     give_signals_back()?;
     close_descriptors(plan)?;

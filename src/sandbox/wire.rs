@@ -29,6 +29,12 @@ pub(super) enum Report {
     Stopped(i32),
     /// The id maps are in force: helpers outside may join the namespaces.
     Mapped,
+    /// The view is built; its /proc comes with this, for the caller to look at.
+    Processes,
+    /// Ready but for its cgroup.
+    AwaitsGroup,
+    /// So many processes and threads have run by the end.
+    HaveRun(u64),
     /// The payload has exited with this status.
     Exited(i32),
     /// The payload was killed by this signal.
@@ -42,6 +48,8 @@ pub(super) enum Order {
     MapsWritten,
     /// The network outside of init's reach works.
     NetworkReady,
+    /// Init is in its cgroup.
+    InGroup,
     /// Send the payload this signal.
     Signal(i32),
     /// Put the payload there on its terminal, if it has one, and continue it.

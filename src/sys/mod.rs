@@ -19,9 +19,11 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod rlimit;
 pub mod signal;
 pub mod socket;
 pub mod terminal;
 pub mod traffic;
+pub mod usage;
 
 pub use call::{CallError, Errno, Result};

@@ -5,9 +5,11 @@ pub(crate) mod defaults;
 mod environment;
 mod etc;
 mod identity;
+mod limits;
 mod network;
 mod overlay;
 mod own;
+mod rlimits;
 mod view;
 mod wishes;
 
@@ -18,7 +20,7 @@ use crate::base::{Error, Result};
 use crate::host::Host;
 use crate::spec::{Sourced, Spec};
 
-use super::{Life, Limits, Plan, Rung};
+use super::{Life, Plan, Rung};
 
 /// What is gathered along the way.
 #[derive(Default)]
@@ -45,6 +47,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
     let etc = etc::write(spec, host, &identity, &network, &hostname);
     let view = view::decide(spec, host, &identity, etc, &mut remarks)?;
     let confinement = confinement::decide(spec, host, &mut remarks)?;
+    let limits = limits::decide(spec, host, &identity, &mut remarks)?;
     let environment = environment::decide(spec, host, &identity, &view)?;
     Ok(Plan {
         command: spec.command.clone(),
@@ -54,12 +57,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         pass_descriptors: spec.pass_fd.iter().map(|fd| fd.value).collect(),
         life: life(spec)?,
         confinement,
-        limits: Limits {
-            tmpfs: spec
-                .tmp_size
-                .as_ref()
-                .map_or_else(|| defaults::tmpfs_size(host.kernel.memory), |size| size.value),
-        },
+        limits,
         rungs: remarks.rungs,
         warnings: remarks.warnings,
         identity,
