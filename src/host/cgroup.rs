@@ -65,6 +65,9 @@ pub enum Through {
     Scope { socket: HostPath, mount: HostPath },
 }
 
+/// Those that bound anything of what is asked for here.
+const CONTROLLERS: [&str; 4] = ["cpu", "io", "memory", "pids"];
+
 const V1: &str = "cgroup v2 has no controllers here, v1 holds them";
 const UNMOUNTED: &str = "cgroup v2 is not mounted";
 const UNIFY: &str = "an administrator can boot with `systemd.unified_cgroup_hierarchy=1`";
@@ -183,7 +186,8 @@ fn lineage(mount: &HostPath) -> Result<Vec<Cgroup>, String> {
     if own.split('/').any(|part| part == "..") || !is_own(&directory) {
         return Err("this process's cgroup is not mounted here".to_owned());
     }
-    if words_of(&mount.join("cgroup.controllers")).is_empty() && !is_yours(&directory) {
+    let here = words_of(&mount.join("cgroup.controllers"));
+    if !CONTROLLERS.into_iter().any(|name| holds_all(&here, &[name])) && !is_yours(&directory) {
         return Err(V1.to_owned());
     }
     let mut lineage = Vec::new();

@@ -359,8 +359,8 @@ impl Sandbox<'_> {
     }
 
     /// The wire closed without a last report: init was killed from outside.
-    fn init_is_gone(&mut self) -> Result<Outcome> {
-        match self.limits.wait_for_end(self.init.pid)? {
+    fn init_is_gone(&self) -> Result<Outcome> {
+        match process::wait_for_end(self.init.pid)? {
             Change::Killed(signal) if self.clock.timed_out => {
                 Ok(self.clock.outcome(Change::Killed(signal)))
             }
@@ -379,7 +379,7 @@ impl Sandbox<'_> {
         }
         // Already dead is what is wanted; any other failure would leave nothing more to try.
         let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
-        let _ = self.limits.wait_for_end(self.init.pid);
+        self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
     }

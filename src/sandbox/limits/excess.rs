@@ -6,13 +6,13 @@ use crate::base::size::Size;
 /// What it had, and what it was allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Excess {
-    pub of: Resource,
+    pub(in crate::sandbox) of: Resource,
     pub peak: u64,
     pub limit: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Resource {
+pub(in crate::sandbox) enum Resource {
     Memory,
     Processes,
 }

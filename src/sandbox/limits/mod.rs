@@ -29,7 +29,8 @@ use remover::Remover;
 use scope::Scope;
 use watchdog::Watchdog;
 
-pub use excess::{Excess, Resource};
+pub use excess::Excess;
+pub(super) use excess::Resource;
 pub use usage::Usage;
 
 /// The limits of one sandbox, in the order in which they are taken apart.
@@ -123,11 +124,11 @@ impl<'a> Limits<'a> {
         Ok(())
     }
 
-    /// Waits for init, and keeps what the kernel has counted.
-    pub(super) fn wait_for_end(&mut self, init: i32) -> Result<Change> {
-        let (change, counted) = crate::sys::usage::wait_for_end(init)?;
-        self.counted = Some(counted);
-        Ok(change)
+    /// Waits for init, and keeps what the kernel has counted. Where init was killed with its
+    /// children, that is no more than its own part (zap_pid_ns_processes() reaps them uncounted),
+    /// and it is not asked for.
+    pub(super) fn wait_for_end(&mut self, init: i32) {
+        self.counted = crate::sys::usage::wait_for_end(init).ok().map(|(_, counted)| counted);
     }
 
     /// The sandbox is dead: tells what it used and whether that was too much, and takes the cgroup
