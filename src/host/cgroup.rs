@@ -113,8 +113,7 @@ impl Cgroups {
             Way { through, controllers }
         };
         if let Some(Cgroup { directory, controllers, enabled, inhabitants }) = able {
-            let through =
-                Through::Own { parent: directory.clone(), inhabitants: *inhabitants };
+            let through = Through::Own { parent: directory.clone(), inhabitants: *inhabitants };
             let is_free = *inhabitants != Inhabitants::Others;
             return Ok(with(through, if is_free { controllers } else { enabled }));
         }
@@ -135,19 +134,19 @@ impl Cgroups {
             (Err(why), None) => why.clone(),
             (Err(why), Some(_)) if why == V1 => why.clone(),
             (_, Some(manager)) => {
-                let names = all_of(&lacking(&manager.controllers));
-                format!("your systemd was not given the controller {names}")
+                format!("your systemd was not given {}", named(&lacking(&manager.controllers)))
             }
-            (Ok(lineage), None) => match lineage.iter().find(|it| lacking(&it.controllers).is_empty())
-            {
-                Some(full) => {
-                    format!("`{}` is yours, but other processes are in it", full.directory)
+            (Ok(lineage), None) => {
+                match lineage.iter().find(|it| lacking(&it.controllers).is_empty()) {
+                    Some(full) => {
+                        format!("`{}` is yours, but other processes are in it", full.directory)
+                    }
+                    None => {
+                        let have = lineage.first().map_or(&[][..], |it| &it.controllers);
+                        format!("your cgroup was not given {}", named(&lacking(have)))
+                    }
                 }
-                None => {
-                    let have = lineage.first().map_or(&[][..], |it| &it.controllers);
-                    format!("your cgroup was not given the controller {}", all_of(&lacking(have)))
-                }
-            },
+            }
         }
     }
 
@@ -157,9 +156,9 @@ impl Cgroups {
         match (&self.manager, &self.own) {
             (_, Err(why)) if why == V1 || why == UNMOUNTED => UNIFY.to_owned(),
             (Some(_), _) => {
-                let file = "/etc/systemd/system/user@.service.d/delegate.conf";
+                let drop_in = "/etc/systemd/system/user@.service.d";
                 format!(
-                    "an administrator can hand them on with `install -D /dev/stdin {file} <<< $'[Service]\\nDelegate=cpu io memory pids'`, and then restarts `user@.service` of your session"
+                    "an administrator can hand them on, from your next session on, with `mkdir -p {drop_in} && printf '[Service]\\nDelegate=cpu io memory pids\\n' > {drop_in}/delegate.conf && systemctl daemon-reload`"
                 )
             }
             (None, Ok(lineage)) if lineage.iter().any(|it| !it.controllers.is_empty()) => {
@@ -170,6 +169,12 @@ impl Cgroups {
             ),
         }
     }
+}
+
+/// "the controller `io`"
+fn named(controllers: &[&str]) -> String {
+    let noun = if controllers.len() == 1 { "controller" } else { "controllers" };
+    format!("the {noun} {}", all_of(controllers))
 }
 
 fn holds_all(have: &[String], wanted: &[&str]) -> bool {

@@ -18,6 +18,7 @@ pub mod remedy;
 mod resolver;
 mod subids;
 
+pub use crate::sys::rlimit::Bounds;
 pub use account::{Account, account_in, knows_group};
 pub use cgroup::{Cgroup, Cgroups, Inhabitants, Through, UserManager, Way};
 pub use contents::Contents;
@@ -30,7 +31,6 @@ pub use overlay::{OverlayAbility, try_fuse_device, try_kernel_overlay};
 pub use paths::{PathFact, PathFacts};
 pub use programs::{Program, Programs};
 pub use resolver::ResolverConfig;
-pub use crate::sys::rlimit::Bounds;
 pub use subids::{SubIds, parse_subid_file};
 
 use std::os::unix::ffi::OsStrExt;

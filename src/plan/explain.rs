@@ -3,6 +3,7 @@
 //! the same plan is always the same text.
 
 mod identity;
+mod limits;
 mod network;
 mod view;
 
@@ -26,6 +27,7 @@ pub fn explain(plan: &Plan) -> String {
     view::draw(&mut drawing, plan);
     drawing.gap();
     network::draw(&mut drawing, plan);
+    limits::draw(&mut drawing, plan);
     surroundings(&mut drawing, plan);
     choices(&mut drawing, plan);
     warnings(&mut drawing, plan);

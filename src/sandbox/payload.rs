@@ -9,10 +9,10 @@ use crate::base::{Context, Error, ExitCode, Result};
 use crate::plan::Plan;
 use crate::sys::{Errno, file, process, signal};
 
-use super::{identity, limits};
 use super::interpreter::{self, Unfit};
 use super::terminal::Inside;
 use super::wire::{Report, Wire};
+use super::{identity, limits};
 
 /// Returns only when the command could not be executed: the status to exit with.
 pub(super) fn run(plan: &Plan, wire: &Wire, terminal: Option<&Inside>) -> u8 {

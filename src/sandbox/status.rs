@@ -38,7 +38,10 @@ enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         usage: Option<Usage>,
     },
-    Failed { error: String, status: u8 },
+    Failed {
+        error: String,
+        status: u8,
+    },
 }
 
 // In the form in which serde asks.

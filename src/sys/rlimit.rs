@@ -53,7 +53,6 @@ pub fn set(name: &str, bounds: Bounds) -> Result<()> {
     let value = |bound: Option<u64>| bound.unwrap_or(libc::RLIM64_INFINITY);
     let limit = libc::rlimit64 { rlim_cur: value(bounds.soft), rlim_max: value(bounds.hard) };
     // SAFETY: the kernel reads one live structure and writes none.
-    let answer =
-        unsafe { libc::prlimit64(0, number as _, &raw const limit, std::ptr::null_mut()) };
+    let answer = unsafe { libc::prlimit64(0, number as _, &raw const limit, std::ptr::null_mut()) };
     checked(answer.into(), || format!("setrlimit({name})")).map(drop)
 }

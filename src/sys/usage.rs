@@ -40,8 +40,7 @@ impl From<libc::rusage> for ResourceUsage {
         const BLOCK: u64 = 512;
         let number = |value: i64| u64::try_from(value).unwrap_or(0);
         let time = |time: libc::timeval| {
-            Duration::from_secs(number(time.tv_sec))
-                + Duration::from_micros(number(time.tv_usec))
+            Duration::from_secs(number(time.tv_sec)) + Duration::from_micros(number(time.tv_usec))
         };
         Self {
             user: time(usage.ru_utime),

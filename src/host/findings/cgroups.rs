@@ -24,8 +24,10 @@ pub(super) fn find(cgroups: &Cgroups, account: &str) -> Finding {
                 Through::Own { parent, .. } => format!("`{parent}` is yours"),
                 Through::Scope { .. } => "your systemd makes scopes".to_owned(),
             };
-            let missing: Vec<&str> =
-                WANTED.into_iter().filter(|name| !controllers.iter().any(|it| it == name)).collect();
+            let missing: Vec<&str> = WANTED
+                .into_iter()
+                .filter(|name| !controllers.iter().any(|it| it == name))
+                .collect();
             let said = format!("{who}, with {}", all_of(&controllers));
             if missing.is_empty() {
                 return Finding::works(TOPIC, said);

@@ -5,9 +5,7 @@ use crate::base::size::Size;
 use crate::base::wording::all_of;
 use crate::base::{Error, Result};
 use crate::host::{Host, Inhabitants, Through, Way};
-use crate::plan::{
-    CallerPlace, DiskBounds, Group, GroupMaker, Identity, Limits, Rung, Watched,
-};
+use crate::plan::{CallerPlace, DiskBounds, Group, GroupMaker, Identity, Limits, Rung, Watched};
 use crate::spec::{Origin, Sourced, Spec};
 
 use super::{Remarks, defaults, refused, rlimits};
@@ -51,7 +49,7 @@ pub(super) fn decide(
     limits.watched.memory = limits.memory.is_some() && !held("memory");
     limits.watched.pids = !by_rlimit && !held("pids");
     let unheld: Vec<&Wish<'_>> = wishes.iter().filter(|wish| !held(wish.controller)).collect();
-    let shortfall = Shortfall { spec, host, why: &why };
+    let shortfall = Shortfall { spec, host };
     for wish in unheld.iter().filter(|wish| wish.otherwise == Otherwise::Nothing) {
         shortfall.do_without(wish, &mut limits, remarks)?;
     }
@@ -164,7 +162,7 @@ fn wishes<'a>(spec: &'a Spec, host: &Host, identity: &Identity) -> Vec<Wish<'a>>
     wishes
 }
 
-/// The group that holds most of it; and why it is this one, or why not all of it is held.
+/// The group that holds most of it, and why it is that one; or why there is none.
 fn group(wishes: &[Wish<'_>], stats: bool, host: &Host) -> (Option<Group>, String) {
     let wanted: Vec<&str> = wishes
         .iter()
@@ -175,20 +173,16 @@ fn group(wishes: &[Wish<'_>], stats: bool, host: &Host) -> (Option<Group>, Strin
         return (None, "they bound each process, and the number of processes".to_owned());
     }
     let welcome: &[&str] = if stats { &MEASURING } else { &["pids"] };
-    let (way, why) = match host.cgroups.way(&wanted, welcome) {
-        Ok(way) => (Some(way), None),
-        Err(why) => {
-            let can = |name: &&str| host.cgroups.way(&[*name], &[]).is_ok();
-            let some: Vec<&str> = wanted.into_iter().filter(can).collect();
-            let is_of_use = stats || !some.is_empty();
-            (host.cgroups.way(&some, welcome).ok().filter(|_| is_of_use), Some(why))
-        }
-    };
+    let way = host.cgroups.way(&wanted, welcome).or_else(|why| {
+        let can = |name: &&str| host.cgroups.way(&[*name], &[]).is_ok();
+        let some: Vec<&str> = wanted.into_iter().filter(can).collect();
+        if some.is_empty() && !stats { Err(why) } else { host.cgroups.way(&some, welcome) }
+    });
     match way {
-        None => (None, why.unwrap_or_default()),
-        Some(Way { through, controllers }) => {
-            let (made, reason) = maker(through, &controllers);
-            (Some(Group { made, controllers }), why.unwrap_or(reason))
+        Err(why) => (None, why),
+        Ok(Way { through, controllers }) => {
+            let (made, why) = maker(through, &controllers);
+            (Some(Group { made, controllers }), why)
         }
     }
 }
@@ -213,10 +207,14 @@ fn maker(through: Through, controllers: &[String]) -> (GroupMaker, String) {
 struct Shortfall<'a> {
     spec: &'a Spec,
     host: &'a Host,
-    why: &'a str,
 }
 
 impl Shortfall<'_> {
+    fn why(&self, wish: &Wish<'_>) -> String {
+        let way = self.host.cgroups.way(&[wish.controller], &[]);
+        way.err().unwrap_or_else(|| "no cgroup holds all that was asked for".to_owned())
+    }
+
     /// What cannot even be watched is refused, or left out where that was asked for.
     fn do_without(
         &self,
@@ -226,10 +224,10 @@ impl Shortfall<'_> {
     ) -> Result<()> {
         let is_best_effort = self.spec.best_effort.as_ref().is_some_and(|wish| wish.value);
         if !is_best_effort || !self.spec.require.is_empty() {
-            let error = Error::new(self.why).within(format!("cannot use `{}`", wish.word));
+            let error = Error::new(self.why(wish)).within(format!("cannot use `{}`", wish.word));
             return Err(error.hint(self.host.cgroups.remedy(&self.host.account.name)));
         }
-        remarks.warnings.push(format!("`{}` is not held: {}", wish.word, self.why));
+        remarks.warnings.push(format!("`{}` is not held: {}", wish.word, self.why(wish)));
         match wish.origin.map(Origin::word) {
             Some("cpus") => limits.cpus = None,
             Some("cpu-weight") => limits.cpu_weight = None,
@@ -243,17 +241,18 @@ impl Shortfall<'_> {
         if watched.is_empty() {
             return Ok(());
         }
+        let why = watched.first().map(|wish| self.why(wish)).unwrap_or_default();
         let words: Vec<&str> = watched.iter().map(|wish| wish.word.as_str()).collect();
         let words = all_of(&words);
         match self.spec.require.first() {
             Some(require) => {
-                let why = format!("{words} could only be watched: {}", self.why);
+                let why = format!("{words} could only be watched: {why}");
                 let remedy = self.host.cgroups.remedy(&self.host.account.name);
                 Err(refused(require, why).hint(remedy))
             }
             None => {
                 let verb = if watched.len() == 1 { "is" } else { "are" };
-                remarks.warnings.push(format!("{words} {verb} only watched: {}", self.why));
+                remarks.warnings.push(format!("{words} {verb} only watched: {why}"));
                 Ok(())
             }
         }

@@ -36,12 +36,12 @@ pub(super) fn decide(spec: &Spec, host: &Host, limits: &Limits) -> Result<Vec<Rl
         if let Some(most) = of(host, resource).hard
             && hard.is_none_or(|hard| hard > most)
         {
-            let why = format!("your own hard limit is {most}");
+            let why = format!("your own hard limit of `{resource}` is {most}");
             return Err(refused(wish, why).hint(format!("`ulimit -H` and limits.conf(5) bound what you may ask for; `--rlimit {resource}={most}` is the most")));
         }
         let least = LEAST.into_iter().find(|(name, _)| *name == resource).map_or(0, |it| it.1);
         if soft.is_some_and(|soft| soft < least) {
-            let why = format!("it is less than a start needs: {least}");
+            let why = format!("`{resource}` is less than a start needs: {least}");
             return Err(refused(wish, why));
         }
         all.retain(|it| it.resource != resource);
@@ -59,12 +59,8 @@ pub(super) fn decide(spec: &Spec, host: &Host, limits: &Limits) -> Result<Vec<Rl
 }
 
 fn defaults(limits: &Limits) -> Vec<(&'static str, u64)> {
-    let mut all = vec![
-        ("core", 0),
-        ("nofile", MOST_FILES),
-        ("nproc", most_processes(limits)),
-        ("rtprio", 0),
-    ];
+    let mut all =
+        vec![("core", 0), ("nofile", MOST_FILES), ("nproc", most_processes(limits)), ("rtprio", 0)];
     if let (true, Some(memory)) = (limits.watched.memory, limits.memory) {
         all.push(("data", data_beside_watching(memory)));
     }

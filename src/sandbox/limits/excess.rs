@@ -27,9 +27,10 @@ impl Excess {
                 let (peak, limit) = (Size(peak).rounded(), Size(limit).rounded());
                 (format!("it used {peak} of memory, and its limit is {limit}"), "--memory SIZE")
             }
-            Resource::Processes => {
-                (format!("it had {peak} processes and threads, and its limit is {limit}"), "--pids N")
-            }
+            Resource::Processes => (
+                format!("it had {peak} processes and threads, and its limit is {limit}"),
+                "--pids N",
+            ),
         };
         Error::new(why)
             .within("the command was killed")

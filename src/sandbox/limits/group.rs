@@ -90,7 +90,8 @@ impl Group {
                 .context(|| "cannot bound the number of processes".to_owned())?;
         }
         if has("io") {
-            self.bound_disks(limits).context(|| "cannot bound the traffic with disks".to_owned())?;
+            self.bound_disks(limits)
+                .context(|| "cannot bound the traffic with disks".to_owned())?;
         }
         Ok(())
     }
@@ -201,7 +202,8 @@ fn write_subtree_control(parent: &HostPath, controllers: &[String], sign: char) 
 /// What runs left that were killed with all that watched over them.
 fn sweep(parent: &HostPath, base: BorrowedFd<'_>) {
     let names = file::names_in(base).unwrap_or_default();
-    let ours = names.into_iter().filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    let ours =
+        names.into_iter().filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     for name in ours.take(SWEPT) {
         let Ok(directory) = entry::open_directory_at(base, &name) else { continue };
         if entry::try_lock(directory.as_fd()).unwrap_or(false) {

@@ -79,11 +79,8 @@ fn answer(stream: &mut UnixStream) -> std::io::Result<Answer> {
         stream.read_exact(&mut head)?;
         let number = |at: usize| {
             let bytes = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            let number = if head[0] == b'l' {
-                u32::from_le_bytes(bytes)
-            } else {
-                u32::from_be_bytes(bytes)
-            };
+            let number =
+                if head[0] == b'l' { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
             number as usize
         };
         let (body, fields) = (number(4), number(12));
