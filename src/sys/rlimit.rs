@@ -4,6 +4,7 @@
 use super::call::{Result, checked};
 
 /// The names of getrlimit(2), and the kernel's numbers for them.
+#[allow(clippy::unnecessary_cast)]
 const RESOURCES: [(&str, u32); 16] = [
     ("as", libc::RLIMIT_AS as u32),
     ("core", libc::RLIMIT_CORE as u32),

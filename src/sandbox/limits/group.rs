@@ -2,6 +2,10 @@
 //! else is ever moved into it, and no process of the user out of where it is but the caller
 //! itself.
 //!
+//! The limits are those of the outer of two cgroups, and the sandbox is in the inner one: should it
+//! come to see cgroups at all, by a door that was opened, it sees that one and below, and finds no
+//! limit of its own to raise.
+//!
 //! It is locked by whoever uses it, for as long as one of them lives; one that nobody locks is
 //! stale, and goes with the next run.
 
@@ -14,12 +18,14 @@ use crate::base::size::Size;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::plan::{self, DiskBounds};
 use crate::spec::IoBound;
+use crate::sys::file::FileKind;
 use crate::sys::poll::wait_for;
 use crate::sys::{Errno, entry, file, process};
 
 use super::{Excess, Resource};
 
 const PREFIX: &str = "bryo-";
+const INNER: &str = "sandbox";
 
 /// How often a name is tried that a sweep may take away at the same moment.
 const TRIES: u32 = 16;
@@ -34,8 +40,9 @@ const PERIOD: u64 = 100_000;
 pub(super) struct Group {
     parent: HostPath,
     directory: HostPath,
-    /// Open for the clone, and locked.
     lock: OwnedFd,
+    /// Open for the clone.
+    inner: OwnedFd,
 }
 
 impl Group {
@@ -53,19 +60,25 @@ impl Group {
             // Until it is locked, another run may take it for stale.
             let Ok(lock) = entry::open_directory_at(base.as_fd(), &name) else { continue };
             if entry::try_lock(lock.as_fd())? && entry::status_at(base.as_fd(), &name).is_ok() {
+                file::make_directory_at(lock.as_fd(), Path::new(INNER), 0o755)?;
+                let inner = entry::open_directory_at(lock.as_fd(), INNER.as_ref())?;
                 let directory = parent.join(&name);
-                return Ok(Self { parent: parent.clone(), directory, lock });
+                return Ok(Self { parent: parent.clone(), directory, lock, inner });
             }
         }
         Err(Error::new("every name that was tried is in use"))
     }
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+
+    pub(super) fn locks(&self) -> BorrowedFd<'_> {
         self.lock.as_fd()
     }
 
     pub(super) fn take_in(&self, pid: i32) -> Result<()> {
-        self.write("cgroup.procs", &pid.to_string())
+        self.write(&format!("{INNER}/cgroup.procs"), &pid.to_string())
     }
 
     /// Writes what the controllers are to hold.
@@ -151,8 +164,8 @@ impl Group {
         /// A process that was killed is in its cgroup until it has given up its memory.
         const PATIENCE: u32 = 200;
         for _ in 0..PATIENCE {
-            match entry::remove_empty_directory(self.directory.as_path()) {
-                Err(e) if e.errno == Errno::EBUSY => {
+            match remove_tree(&self.directory, 0) {
+                Err(e) if e.errno() == Some(Errno::EBUSY) => {
                     let _ = wait_for(&mut [], Some(Duration::from_millis(5)));
                 }
                 _ => return,
@@ -199,6 +212,23 @@ fn write_subtree_control(parent: &HostPath, controllers: &[String], sign: char) 
     Ok(file::write_path_once(file.as_path(), words.join(" ").as_bytes())?)
 }
 
+/// A cgroup and those below it: a sandbox that was let see its own may have made some.
+fn remove_tree(directory: &HostPath, depth: u32) -> Result<()> {
+    const DEEPEST: u32 = 32;
+    if depth < DEEPEST
+        && let Ok(fd) = file::open_path_for_reading(directory.as_path())
+    {
+        for name in file::names_in(fd.as_fd()).unwrap_or_default() {
+            let is_cgroup = entry::status_at(fd.as_fd(), &name)
+                .is_ok_and(|status| status.kind == FileKind::Directory);
+            if is_cgroup {
+                remove_tree(&directory.join(&name), depth + 1)?;
+            }
+        }
+    }
+    Ok(entry::remove_empty_directory(directory.as_path())?)
+}
+
 /// What runs left that were killed with all that watched over them.
 fn sweep(parent: &HostPath, base: BorrowedFd<'_>) {
     let names = file::names_in(base).unwrap_or_default();
@@ -210,7 +240,7 @@ fn sweep(parent: &HostPath, base: BorrowedFd<'_>) {
             // Nobody is left to wait for what runs in it.
             let kill = parent.join(&name).join("cgroup.kill");
             let _ = file::write_path_once(kill.as_path(), b"1");
-            let _ = entry::remove_directory_at(base, &name);
+            let _ = remove_tree(&parent.join(&name), 0);
         }
     }
 }
@@ -242,7 +272,7 @@ impl Aside {
     }
 
     pub(super) fn lock(&self) -> BorrowedFd<'_> {
-        self.group.descriptor()
+        self.group.locks()
     }
 }
 

@@ -29,7 +29,7 @@ impl Remover {
         match fork().context(|| "cannot start the remover of the cgroup".to_owned())? {
             Fork::Parent(child) => Ok(Self { child, _leash: leash }),
             Fork::Child => {
-                let mut kept = vec![its_end.as_fd(), init, group.descriptor()];
+                let mut kept = vec![its_end.as_fd(), init, group.locks()];
                 kept.extend(aside.map(Aside::lock));
                 let result = hide(&kept).and_then(|()| await_end(&[its_end.as_fd(), init]));
                 if result.is_ok() {
