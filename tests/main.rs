@@ -17,6 +17,7 @@ mod explain;
 mod harness;
 mod house;
 mod identity;
+mod limits;
 mod net;
 mod overlay;
 mod plans;
