@@ -212,9 +212,13 @@ fn write_subtree_control(parent: &HostPath, controllers: &[String], sign: char) 
     Ok(file::write_path_once(file.as_path(), words.join(" ").as_bytes())?)
 }
 
-/// A cgroup and those below it: a sandbox that was let see its own may have made some.
+/// A cgroup of ours and those below it: a sandbox that was let see its own may have made some.
 fn remove_tree(directory: &HostPath, depth: u32) -> Result<()> {
     const DEEPEST: u32 = 32;
+    let _ = entry::remove_empty_directory(directory.join(INNER).as_path());
+    if entry::remove_empty_directory(directory.as_path()).is_ok() {
+        return Ok(());
+    }
     if depth < DEEPEST
         && let Ok(fd) = file::open_path_for_reading(directory.as_path())
     {

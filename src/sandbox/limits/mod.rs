@@ -33,12 +33,13 @@ pub use excess::Excess;
 pub(super) use excess::Resource;
 pub use usage::Usage;
 
-/// The limits of one sandbox, in the order in which they are taken apart.
+/// The limits of one sandbox, in the order in which they are taken apart: the remover ends when
+/// there is nothing left for it, and before the caller leaves the cgroup that they share.
 pub(super) struct Limits<'a> {
     plan: &'a plan::Limits,
-    remover: Option<Remover>,
     group: Option<Group>,
     scope: Option<Scope>,
+    remover: Option<Remover>,
     aside: Option<Aside>,
     watchdog: Option<Watchdog>,
     began: Instant,
@@ -133,10 +134,9 @@ impl<'a> Limits<'a> {
 
     /// The sandbox is dead: tells what it used and whether that was too much, and takes the cgroup
     /// away.
-    pub(super) fn end(mut self, result: Result<Outcome>) -> Result<Outcome> {
+    pub(super) fn end(self, result: Result<Outcome>) -> Result<Outcome> {
         let excess = self.excess();
         let usage = self.plan.stats.then(|| self.usage());
-        self.remover = None;
         drop(self);
         let outcome = match (result, excess) {
             // Init was killed with the rest: no report came, and none was needed.
