@@ -244,15 +244,10 @@ impl Sandbox<'_> {
                 }
                 Ok(None)
             }
-            Report::Processes => {
-                self.limits.see(received.descriptor);
-                Ok(None)
-            }
-            Report::AwaitsGroup => self.order(&Order::InGroup).map(|()| None),
-            Report::HaveRun(number) => {
-                self.limits.note_started(number);
-                Ok(None)
-            }
+            Report::OfLimits(said) => match self.limits.hear(said, received.descriptor) {
+                Some(order) => self.order(&order).map(|()| None),
+                None => Ok(None),
+            },
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
             Report::Mapped => {
                 self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Error, Result};
 use crate::sys::socket;
 
+use super::limits::inside::Said;
 use super::terminal::Place;
 
 /// From inside to the caller.
@@ -29,12 +30,8 @@ pub(super) enum Report {
     Stopped(i32),
     /// The id maps are in force: helpers outside may join the namespaces.
     Mapped,
-    /// The view is built; its /proc comes with this, for the caller to look at.
-    Processes,
-    /// Ready but for its cgroup.
-    AwaitsGroup,
-    /// So many processes and threads have run by the end.
-    HaveRun(u64),
+    /// Something for the limits.
+    OfLimits(Said),
     /// The payload has exited with this status.
     Exited(i32),
     /// The payload was killed by this signal.

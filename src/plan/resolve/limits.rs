@@ -46,13 +46,13 @@ pub(super) fn decide(
         group.as_ref().is_some_and(|group| group.controllers.iter().any(|it| it == controller))
     };
     let by_rlimit = rlimits::bound_processes(host, identity);
-    limits.watched.memory = limits.memory.is_some() && !held("memory");
-    limits.watched.pids = !by_rlimit && !held("pids");
+    limits.watched.pids = !by_rlimit && !held("pids") && watching(host) == Otherwise::Watching;
     let unheld: Vec<&Wish<'_>> = wishes.iter().filter(|wish| !held(wish.controller)).collect();
     let shortfall = Shortfall { spec, host };
     for wish in unheld.iter().filter(|wish| wish.otherwise == Otherwise::Nothing) {
         shortfall.do_without(wish, &mut limits, remarks)?;
     }
+    limits.watched.memory = limits.memory.is_some() && !held("memory");
     let watched: Vec<&&Wish<'_>> =
         unheld.iter().filter(|wish| wish.otherwise == Otherwise::Watching).collect();
     shortfall.tell_of_watching(&watched, remarks)?;
@@ -131,10 +131,15 @@ fn disks(spec: &Spec, host: &Host) -> Result<Vec<DiskBounds>> {
     Ok(disks)
 }
 
+/// The caller looks through the sandbox's /proc; there may be none.
+fn watching(host: &Host) -> Otherwise {
+    if host.no_fresh_proc.is_none() { Otherwise::Watching } else { Otherwise::Nothing }
+}
+
 fn wishes<'a>(spec: &'a Spec, host: &Host, identity: &Identity) -> Vec<Wish<'a>> {
     let processes = match rlimits::bound_processes(host, identity) {
         true => Otherwise::Rlimit,
-        false => Otherwise::Watching,
+        false => watching(host),
     };
     let wish = |origin: Option<&'a Origin>, controller, otherwise| {
         origin.map(|origin| Wish {
@@ -145,7 +150,7 @@ fn wishes<'a>(spec: &'a Spec, host: &Host, identity: &Identity) -> Vec<Wish<'a>>
         })
     };
     let mut wishes: Vec<Wish<'a>> = [
-        wish(spec.memory.as_ref().map(|it| &it.origin), "memory", Otherwise::Watching),
+        wish(spec.memory.as_ref().map(|it| &it.origin), "memory", watching(host)),
         wish(spec.cpus.as_ref().map(|it| &it.origin), "cpu", Otherwise::Nothing),
         wish(spec.cpu_weight.as_ref().map(|it| &it.origin), "cpu", Otherwise::Nothing),
         wish(spec.io_weight.as_ref().map(|it| &it.origin), "io", Otherwise::Nothing),
@@ -229,6 +234,8 @@ impl Shortfall<'_> {
         }
         remarks.warnings.push(format!("`{}` is not held: {}", wish.word, self.why(wish)));
         match wish.origin.map(Origin::word) {
+            Some("memory") => limits.memory = None,
+            Some("pids") => {}
             Some("cpus") => limits.cpus = None,
             Some("cpu-weight") => limits.cpu_weight = None,
             Some("io-weight") => limits.io_weight = None,

@@ -5,12 +5,25 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::{Context, Error, Result};
 use crate::plan::{GroupMaker, Plan};
 use crate::sandbox::wire::{Order, Report, Wire};
 use crate::sys::clone::CloneFlags;
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::{file, namespace, process, signal};
+
+/// What init tells the caller's half.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::sandbox) enum Said {
+    /// The view is built; its /proc comes with this, for the caller to look at.
+    Processes,
+    /// Ready but for its cgroup.
+    AwaitsGroup,
+    /// So many processes and threads there have been by the end.
+    HaveRun(u64),
+}
 
 /// systemd answers in milliseconds; one that hangs is not waited for for ever. The caller gives up
 /// first, and says why.
@@ -21,11 +34,11 @@ pub(in crate::sandbox) fn enter(plan: &Plan, wire: &Wire) -> Result<()> {
     if plan.limits.watched.anything() {
         let proc = file::open_path_for_reading(Path::new("/proc"))
             .context(|| "cannot have the limits watched".to_owned())?;
-        wire.send_with(&Report::Processes, Some(proc.as_fd()))?;
+        wire.send_with(&Report::OfLimits(Said::Processes), Some(proc.as_fd()))?;
     }
     let Some(group) = &plan.limits.group else { return Ok(()) };
     if matches!(group.made, GroupMaker::Systemd { .. }) {
-        wire.send(&Report::AwaitsGroup)?;
+        wire.send(&Report::OfLimits(Said::AwaitsGroup))?;
         await_group(wire)?;
     }
     Ok(namespace::unshare(CloneFlags::NEWCGROUP)?)
@@ -63,7 +76,7 @@ pub(in crate::sandbox) fn tell_started(plan: &Plan, payload: i32, wire: &Wire) -
     let last = text.split_ascii_whitespace().next_back().and_then(|word| word.parse::<i64>().ok());
     // Less than the payload's: the numbers have begun again.
     match last.and_then(|last| u64::try_from(last - i64::from(payload) + 1).ok()) {
-        Some(number) => wire.send(&Report::HaveRun(number)),
+        Some(number) => wire.send(&Report::OfLimits(Said::HaveRun(number))),
         None => Ok(()),
     }
 }

@@ -24,7 +24,9 @@ use crate::sys::signal;
 use crate::sys::usage::ResourceUsage;
 
 use super::Outcome;
+use super::wire::Order;
 use group::{Aside, Group};
+use inside::Said;
 use remover::Remover;
 use scope::Scope;
 use watchdog::Watchdog;
@@ -102,15 +104,21 @@ impl<'a> Limits<'a> {
         Ok(())
     }
 
-    /// The sandbox's own /proc, for the eye that is kept on it.
-    pub(super) fn see(&mut self, proc: Option<OwnedFd>) {
-        if let (Some(watchdog), Some(proc)) = (&mut self.watchdog, proc) {
-            watchdog.begin(proc);
+    /// What init says of them, and the order that answers it.
+    pub(super) fn hear(&mut self, said: Said, descriptor: Option<OwnedFd>) -> Option<Order> {
+        match said {
+            Said::Processes => {
+                if let (Some(watchdog), Some(proc)) = (&mut self.watchdog, descriptor) {
+                    watchdog.begin(proc);
+                }
+                None
+            }
+            Said::AwaitsGroup => Some(Order::InGroup),
+            Said::HaveRun(number) => {
+                self.started = Some(number);
+                None
+            }
         }
-    }
-
-    pub(super) fn note_started(&mut self, number: u64) {
-        self.started = Some(number);
     }
 
     pub(super) fn until_next(&self) -> Option<Duration> {
