@@ -150,8 +150,8 @@ struct Woken {
 
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
-        self.limits.begin(&self.init)?;
         self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
+        self.limits.begin(&self.init)?;
         self.write_maps_if_it_is_ours()?;
         loop {
             let woken = self.wait(self.patience())?;
