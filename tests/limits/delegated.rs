@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Bryo, World, patient, place};
+use crate::support::{Bryo, World, place};
 
 use super::{BOMB, event, planned, takes, with_events};
 
@@ -87,9 +87,9 @@ fn a_cgroup_of_the_users_own_holds_the_limits() {
 #[test]
 fn processor_time_is_bounded() {
     let script = "import time
-end = time.monotonic() + 3
+began, end = time.process_time(), time.monotonic() + 3
 while time.monotonic() < end: pass
-print(time.process_time() < 1.2)";
+print(time.process_time() - began < 1.2)";
     Bryo::run()
         .args(["--cpus", "0.25", "--require=limits"])
         .command(["python3", "-c", script])
@@ -144,9 +144,5 @@ fn traffic_with_a_disk_is_bounded() {
 
 #[test]
 fn a_start_needs_less_than_the_least_limit() {
-    Bryo::run()
-        .args(["--memory=4M", "--require=limits"])
-        .command(["/bin/true"])
-        .limit(patient(Duration::from_secs(10)))
-        .check();
+    Bryo::run().args(["--memory=4M", "--require=limits"]).command(["/bin/true"]).check();
 }

@@ -10,7 +10,7 @@ use crate::spec::{Origin, Sourced, Spec};
 
 use super::{Remarks, defaults, refused, rlimits};
 
-/// With less, the sandbox's own start would be killed.
+/// With less, the sandbox's own start would be killed: it takes a little more than 2 MiB.
 const LEAST_MEMORY: Size = Size(4 * Size::MIB);
 const LEAST_TMPFS: Size = Size(Size::MIB);
 

@@ -123,7 +123,12 @@ impl Group {
 
     fn bound_disks(&self, limits: &plan::Limits) -> Result<()> {
         if let Some(weight) = limits.io_weight {
-            self.write("io.weight", &format!("default {}", weight.0))?;
+            self.write("io.weight", &format!("default {}", weight.0)).map_err(|e| {
+                match e.errno() {
+                    Some(Errno::ENOENT) => Error::new("this kernel shares disks by no weight"),
+                    _ => e,
+                }
+            })?;
         }
         for disk in &limits.io_max {
             self.write("io.max", &line_of(disk)).context(|| format!("disk {}", disk.disk))?;

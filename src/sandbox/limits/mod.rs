@@ -98,7 +98,9 @@ impl<'a> Limits<'a> {
             let scope = Scope::start(socket, mount, init.pid, self.plan)
                 .context(|| "cannot have a systemd scope".to_owned())?;
             let group = scope.group_for(init.pid, &planned.controllers)?;
-            group.bound(self.plan, &planned.controllers)?;
+            // The weights are the scope's: among its children there is no other to compete with.
+            let beside = plan::Limits { cpu_weight: None, io_weight: None, ..self.plan.clone() };
+            group.bound(&beside, &planned.controllers)?;
             (self.scope, self.group) = (Some(scope), Some(group));
         }
         Ok(())

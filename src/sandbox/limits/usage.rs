@@ -77,10 +77,11 @@ fn memory(
     if let Some(peak) = group.and_then(|group| group.number("memory.peak")) {
         return (Some(peak), Some(MemoryOf::Cgroup));
     }
-    if let Some(peaks) = looks.filter(|peaks| peaks.memory > 0) {
-        return (Some(peaks.memory), Some(MemoryOf::Looks));
-    }
-    (counted.map(|it| it.largest), counted.map(|_| MemoryOf::LargestProcess))
+    // Both may be too low, so the higher one is the better: a short run is hardly seen.
+    let largest = counted.map(|it| (it.largest, MemoryOf::LargestProcess));
+    let seen = looks.filter(|it| it.memory > 0).map(|it| (it.memory, MemoryOf::Looks));
+    let best = seen.into_iter().chain(largest).max_by_key(|(bytes, _)| *bytes);
+    (best.map(|it| it.0), best.map(|it| it.1))
 }
 
 impl fmt::Display for Usage {
