@@ -16,11 +16,11 @@ use super::{Excess, Resource};
 
 /// The first looks come quickly: what goes wrong often does so at once.
 const FIRST: Duration = Duration::from_millis(20);
-const USUAL: Duration = Duration::from_millis(200);
+const USUAL: Duration = Duration::from_millis(250);
 const NEAR: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(10);
 /// The part of the time that may go into looking.
-const COST: u32 = 1000;
+const COST: u32 = 2000;
 const COST_NEAR: u32 = 100;
 
 #[derive(Debug)]
