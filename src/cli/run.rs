@@ -101,6 +101,12 @@ pub(super) fn run(matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
     // All that was asked is in the plan; the processes of the sandbox need no copy of the rest.
     drop(matches);
     let outcome = sandbox::launch(&plan).map_err(with_remedy)?;
+    if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
+        print::error(&excess.told());
+    }
+    if let Some(usage) = outcome.usage {
+        print::stats(&usage.to_string());
+    }
     Ok(outcome.exit_status())
 }
 

@@ -11,6 +11,7 @@ mod helper;
 mod identity;
 mod init;
 mod interpreter;
+mod limits;
 mod missing;
 mod namespaces;
 mod net;
@@ -27,18 +28,27 @@ use crate::base::{Error, Result};
 use crate::plan::Plan;
 use crate::sys::process::Change;
 
+pub use limits::{Excess, Usage};
 use status::Status;
 
 /// How a run ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Outcome {
     /// How the payload ended.
     pub end: Change,
     /// Whether bryo ended it, because its time was over.
     pub timed_out: bool,
+    /// Why it was killed, if it used too much.
+    pub excess: Option<Excess>,
+    /// Where that was asked for.
+    pub usage: Option<Usage>,
 }
 
 impl Outcome {
+    fn new(end: Change) -> Self {
+        Self { end, timed_out: false, excess: None, usage: None }
+    }
+
     /// What bryo's own exit status says of it.
     #[must_use]
     pub fn exit_status(self) -> u8 {

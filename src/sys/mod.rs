@@ -21,11 +21,13 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod rlimit;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod stream;
 pub mod terminal;
 pub mod traffic;
+pub mod usage;
 
 pub use call::{CallError, Errno, Result};

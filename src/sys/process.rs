@@ -126,7 +126,7 @@ fn wait(whom: Whom, options: i32) -> Result<Option<(i32, Change)>> {
     }
 }
 
-fn change_of(status: i32) -> Change {
+pub(super) fn change_of(status: i32) -> Change {
     if libc::WIFEXITED(status) {
         Change::Exited(libc::WEXITSTATUS(status))
     } else if libc::WIFSTOPPED(status) {

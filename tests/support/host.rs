@@ -4,8 +4,8 @@ use bryo::base::idrange::IdRange;
 use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
-    Account, Contents, Host, Kernel, MountPoint, OverlayAbility, PathFact, PathFacts, Program,
-    Programs, ResolverConfig, SubIds,
+    Account, Bounds, Cgroup, Cgroups, Contents, Host, Inhabitants, Kernel, MountPoint,
+    OverlayAbility, PathFact, PathFacts, Program, Programs, ResolverConfig, SubIds, UserManager,
 };
 
 /// Ada's machine: a Debian with everything, and she in her project below her home.
@@ -51,6 +51,19 @@ pub(crate) fn everything() -> Host {
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
         contents: contents(),
+        cgroups: Cgroups { own: Ok(Vec::new()), manager: Some(manager()) },
+        disks: [
+            (Text::from("/srv/data"), Ok("8:0".to_owned())),
+            (Text::from("/tmp"), Err("its filesystem is on no single disk".to_owned())),
+        ]
+        .into(),
+        rlimits: vec![
+            ("core", Bounds { soft: Some(0), hard: None }),
+            ("data", Bounds { soft: None, hard: None }),
+            ("nofile", Bounds { soft: Some(1024), hard: Some(1_048_576) }),
+            ("nproc", Bounds { soft: Some(31_000), hard: Some(31_000) }),
+            ("rtprio", Bounds { soft: Some(0), hard: Some(0) }),
+        ],
         no_fresh_proc: None,
         rootfs_passwd: Some(b"root:x:0:0:root:/root:/bin/sh\n".to_vec()),
         rootfs_group: Some(b"root:x:0:\n".to_vec()),
@@ -66,6 +79,25 @@ pub(crate) fn everything_but(change: impl FnOnce(&mut Host)) -> Host {
 
 fn program(name: &str) -> Option<Program> {
     Some(Program { path: HostPath::absolute(format!("/usr/bin/{name}")) })
+}
+
+/// A user's systemd with all that an administrator can hand on.
+fn manager() -> UserManager {
+    UserManager {
+        socket: HostPath::absolute("/run/user/1000/systemd/private"),
+        mount: HostPath::absolute("/sys/fs/cgroup"),
+        controllers: ["cpu", "io", "memory", "pids"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// A cgroup of Ada's own with these controllers.
+pub(crate) fn own_cgroup(inhabitants: Inhabitants, controllers: &[&str]) -> Cgroup {
+    Cgroup {
+        directory: HostPath::absolute("/sys/fs/cgroup/ada"),
+        controllers: controllers.iter().map(|name| (*name).to_owned()).collect(),
+        enabled: Vec::new(),
+        inhabitants,
+    }
 }
 
 fn mount(path: &str) -> MountPoint {

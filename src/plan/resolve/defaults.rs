@@ -100,6 +100,10 @@ pub(crate) fn tmpfs_size(memory: u64) -> Size {
     Size((memory / 4).clamp(64 * Size::MIB, 4 * Size::GIB) / Size::MIB * Size::MIB)
 }
 
+/// Processes and threads: more than a build of the largest projects starts at once, far fewer than
+/// a machine bears.
+pub(crate) const PIDS: u32 = 4096;
+
 /// Every path whose fact the host view depends on.
 pub(crate) fn paths_of_host_view() -> impl Iterator<Item = &'static str> {
     SYSTEM.into_iter().chain(ETC).chain(TOOLCHAINS).chain(GIT).chain(["."])
