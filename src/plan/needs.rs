@@ -30,7 +30,10 @@ pub fn needs(spec: &Spec) -> Needs {
             needs.paths.push(rootfs.value.directory.clone());
             needs.rootfs = Some(rootfs.value.directory.clone());
         }
-        None => needs.paths.extend(defaults::paths_of_host_view().map(Text::from)),
+        None => {
+            needs.git = true;
+            needs.paths.extend(defaults::paths_of_host_view().map(Text::from));
+        }
     }
     if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
         needs.paths.push(directory.clone());

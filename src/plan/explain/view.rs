@@ -14,7 +14,7 @@ const DEFAULT: &str = "default";
 type Row = [String; 3];
 
 pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
-    let visible = visible(&plan.view.steps);
+    let visible: Vec<&Step> = plan.view.visible().collect();
     let mut rows: Vec<(BoxPath, Row)> = vec![(BoxPath::root(), root_row(plan))];
     let (links, rest): (Vec<&Step>, Vec<&Step>) =
         visible.into_iter().partition(|step| is_system_link(step));
@@ -28,18 +28,6 @@ pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
     drawing.lines("sees", aligned(&rows));
     drawing.gap();
     drawing.lines("changes", lasting(plan));
-}
-
-/// The steps that a later one does not cover.
-fn visible(steps: &[Step]) -> Vec<&Step> {
-    let covered = |index: usize, step: &Step| {
-        steps[index + 1..].iter().any(|later| match later.layer {
-            Layer::Directory { .. } => false,
-            _ => step.at.is_within(&later.at),
-        })
-    };
-    let seen = steps.iter().enumerate().filter(|(index, step)| !covered(*index, step));
-    seen.map(|(_, step)| step).collect()
 }
 
 /// `/bin` → `usr/bin` and the like.
@@ -148,7 +136,7 @@ fn lasting(plan: &Plan) -> Vec<String> {
     if let Root::Tree { directory, access: Access::ReadWrite } = &plan.view.root {
         sources.push(directory);
     }
-    for step in visible(&plan.view.steps) {
+    for step in plan.view.visible() {
         match &step.layer {
             Layer::Bind { source, access: Access::ReadWrite }
             | Layer::Home { source }
