@@ -51,6 +51,12 @@ impl GitFacts {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    WorkTree,
+    Submodule,
+}
+
 struct Reader {
     top: HostPath,
     base: OwnedFd,
@@ -65,18 +71,18 @@ impl Reader {
     fn work_tree(&mut self, directory: &Path) {
         let entry = directory.join(".git");
         match self.kind(&entry) {
-            Some(FileKind::Directory) => self.git_directory(&entry, directory),
+            Some(FileKind::Directory) => self.git_directory(&entry, directory, Whose::WorkTree),
             Some(FileKind::Regular) => {
                 self.obey(&entry);
                 let content = self.content(&entry);
                 let Some(target) = content.strip_prefix(b"gitdir:") else { return };
                 if let Some(target) = self.below(target.trim_ascii(), directory) {
-                    self.git_directory(&target, directory);
+                    self.git_directory(&target, directory, Whose::WorkTree);
                 }
             }
             Some(FileKind::Symlink) => {
                 if let Some(target) = self.behind_link(&entry) {
-                    self.git_directory(&target, directory);
+                    self.git_directory(&target, directory, Whose::WorkTree);
                 }
             }
             _ => {}
@@ -87,11 +93,11 @@ impl Reader {
     fn bare(&mut self, directory: &Path) {
         let has = |reader: &mut Self, name| reader.kind(&directory.join(name)).is_some();
         if has(self, "HEAD") && has(self, "objects") && has(self, "refs") {
-            self.git_directory(directory, directory);
+            self.git_directory(directory, directory, Whose::WorkTree);
         }
     }
 
-    fn git_directory(&mut self, directory: &Path, work_tree: &Path) {
+    fn git_directory(&mut self, directory: &Path, work_tree: &Path, whose: Whose) {
         if self.kind(directory) != Some(FileKind::Directory) {
             return;
         }
@@ -103,7 +109,11 @@ impl Reader {
             return;
         }
         self.find_by(directory);
-        for name in ["config", "config.worktree", "commondir", "gitdir", "info/attributes"] {
+        // `git submodule update` writes the configuration of a submodule each time, even if only
+        // what it holds already (submodule--helper.c, ensure_core_worktree()).
+        let config = (whose != Whose::Submodule).then_some("config");
+        let others = ["config.worktree", "commondir", "gitdir", "info/attributes"];
+        for name in config.into_iter().chain(others) {
             self.obey_what_is_at(&directory.join(name), FileKind::Regular);
         }
         self.obey_what_is_at(&directory.join("hooks"), FileKind::Directory);
@@ -134,7 +144,7 @@ impl Reader {
         for name in self.names(directory) {
             let path = directory.join(name);
             match self.kind(&path.join("HEAD")) {
-                Some(_) => self.git_directory(&path, &path),
+                Some(_) => self.git_directory(&path, &path, Whose::Submodule),
                 None if depth < DEEPEST_MODULE => self.modules(&path, depth + 1),
                 None => self.facts.more = true,
             }
@@ -144,7 +154,7 @@ impl Reader {
     fn linked_work_trees(&mut self, directory: &Path) {
         for name in self.names(directory) {
             let path = directory.join(name);
-            self.git_directory(&path, &path);
+            self.git_directory(&path, &path, Whose::WorkTree);
             let entry = self.content(&path.join("gitdir"));
             if let Some(entry) = self.below(entry.trim_ascii(), &path)
                 && entry.file_name() == Some(OsStr::new(".git"))

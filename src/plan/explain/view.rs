@@ -5,7 +5,7 @@ use crate::base::size::Size;
 use crate::base::wording::count;
 use crate::base::{BoxPath, HostPath};
 use crate::plan::{Layer, OverlayDriverPlan, OverlayPlan, Plan, Root, ScratchPlan, Step};
-use crate::spec::{Access, Door};
+use crate::spec::{Access, Door, IntegrityMode};
 
 use super::{Drawing, aligned, shown};
 
@@ -94,6 +94,9 @@ fn row(step: &Step, plan: &Plan) -> Row {
         false => format!("is {source}"),
     };
     let (access, note) = match &step.layer {
+        Layer::Bind { source, access: Access::ReadWrite } if is_in_another(source, plan) => {
+            ("writable", "keeps its place and name".to_owned())
+        }
         Layer::Bind { source, access } => (word(*access), elsewhere(source)),
         Layer::Home { source } => ("writable", format!("is {source}, which lasts")),
         Layer::Copy { source } => ("read-only", format!("copy of {source}")),
@@ -123,6 +126,12 @@ fn row(step: &Step, plan: &Plan) -> Row {
     };
     let note = [note, origin].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
     [access.to_owned(), at.to_string(), note.join("  ")]
+}
+
+/// Whether it is shown writable as a part of what is shown writable.
+fn is_in_another(source: &HostPath, plan: &Plan) -> bool {
+    let is_outer = |place: &HostPath| source != place && source.is_within(place);
+    plan.view.writable_places().into_iter().any(is_outer)
 }
 
 fn private(at: &BoxPath, plan: &Plan) -> String {
@@ -159,7 +168,25 @@ fn lasting(plan: &Plan) -> Vec<String> {
     let mut rows = vec![["for good".to_owned(), for_good]];
     rows.extend(plan.view.overlay.as_ref().map(overlays));
     rows.push(["the rest".to_owned(), "gone at the end".to_owned()]);
+    if !plan.view.writable_places().is_empty() {
+        rows.push(["looked at".to_owned(), integrity(plan.confinement.integrity).to_owned()]);
+    }
     aligned(&rows)
+}
+
+/// What is done about what would act outside.
+fn integrity(mode: IntegrityMode) -> &'static str {
+    match mode {
+        IntegrityMode::Report => {
+            "afterwards: what git, editors, agents and shells would obey is told"
+        }
+        IntegrityMode::Strict => {
+            "afterwards, all of it: what git, editors, agents and shells would obey fails the run"
+        }
+        IntegrityMode::Off => {
+            "by nobody: what git, editors, agents and shells would obey is not told"
+        }
+    }
 }
 
 fn overlays(overlay: &OverlayPlan) -> [String; 2] {

@@ -7,6 +7,9 @@ use crate::spec::Access;
 
 use super::view::Builder;
 
+pub(super) const TOO_MANY: &str = "the working directory has more repositories than are made \
+    read-only where git obeys them; the rest is not";
+
 /// A mount point can be neither renamed nor removed (rename(2), EBUSY), but what is above it can:
 /// so every directory on the way is bound on itself, writable as it was. What git obeys outside
 /// is bound on itself read-only.

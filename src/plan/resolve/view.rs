@@ -75,6 +75,9 @@ pub(super) fn decide(
             (Root::Assembled, view.add_working_directory()?)
         }
     };
+    if view.shows_working_directory && host.git.more {
+        remarks.warnings.push(repository::TOO_MANY.to_owned());
+    }
     for wish in &spec.view {
         wishes::grant(&mut view, wish)?;
     }

@@ -10,7 +10,7 @@ use crate::sys::file::{self, FileKind};
 use crate::sys::inode::{self, Flow, Room, Stamp};
 
 use super::finding::{Change, What};
-use super::manifest::Before;
+use super::manifest::{Before, Settings};
 use super::names::{OBEYED_BY_GIT, is_hook, names_programs};
 use super::walk::{Directory, Walk};
 
@@ -89,9 +89,17 @@ impl Walk<'_> {
     fn obeyed_by_git(&mut self, repository: &Repository, room: &mut Room) {
         let told = self.findings.len() + self.untold;
         for name in OBEYED_BY_GIT {
-            if let Some((stamp, before)) = self.recent_part(repository, Path::new(name)) {
-                let change = self.change_of(&stamp, before);
-                self.find(repository.path.join(name), change, What::GitSetting);
+            let path = repository.path.join(name);
+            let Some((stamp, before)) = self.recent_part(repository, Path::new(name)) else {
+                continue;
+            };
+            // Whoever writes settings puts a new file in the place of the old one.
+            match self.manifest.settings_now(&path) {
+                Settings::Same => {}
+                Settings::Different => self.find(path, Change::Changed, What::GitSetting),
+                Settings::Unknown => {
+                    self.find(path, self.change_of(&stamp, before), What::GitSetting);
+                }
             }
         }
         let has_hooks = self.hooks(repository, room);

@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::HostPath;
-use crate::sys::file::FileKind;
+use crate::sys::file::{self, FileKind};
 use crate::sys::inode::{self, Flow, Room, Stamp};
 
 use super::names::{OBEYED_BY_GIT, is_hook, who_obeys, who_obeys_all_in};
@@ -16,6 +16,8 @@ use super::names::{OBEYED_BY_GIT, is_hook, who_obeys, who_obeys_all_in};
 #[derive(Debug, Default)]
 pub(super) struct Manifest {
     stamps: HashMap<OsString, Stamp>,
+    /// Git settings that the command may write, but only as they are.
+    settings: HashMap<PathBuf, Vec<u8>>,
     /// Every name at the top was seen, and every hook.
     is_complete: bool,
 }
@@ -31,12 +33,21 @@ pub(super) enum Before {
     Unknown,
 }
 
+/// What git settings say now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Settings {
+    Same,
+    Different,
+    Unknown,
+}
+
 /// A directory with more names tells of its first ones.
 const MOST_NAMES: usize = 1000;
+const LARGEST_SETTINGS: usize = 64 << 10;
 
 impl Manifest {
-    /// `None` for what is no directory.
-    pub(super) fn of(place: &HostPath) -> Option<Self> {
+    /// Of a place and the repositories that are guarded in it; `None` for what is no directory.
+    pub(super) fn of(place: &HostPath, repositories: &[&HostPath]) -> Option<Self> {
         let mut manifest = Self::default();
         let top = inode::open_directory(place.as_path()).ok()?;
         let mut room = Room::new();
@@ -46,6 +57,12 @@ impl Manifest {
                 || who_obeys(name, above).is_some()
                 || who_obeys_all_in(name, above).is_some()
         });
+        for repository in repositories {
+            let path = repository.as_path().join("config");
+            if let Some(content) = settings_at(&path, repository) {
+                manifest.settings.insert(path, content);
+            }
+        }
         let Some(names) = names else { return Some(manifest) };
         manifest.is_complete = true;
         for name in names {
@@ -95,10 +112,28 @@ impl Manifest {
         }
     }
 
+    /// Whether git settings say what they said before.
+    pub(super) fn settings_now(&self, path: &Path) -> Settings {
+        let (Some(before), Some(directory)) = (self.settings.get(path), path.parent()) else {
+            return Settings::Unknown;
+        };
+        match settings_at(path, &HostPath::absolute(directory)) {
+            Some(now) if now == *before => Settings::Same,
+            _ => Settings::Different,
+        }
+    }
+
     /// Whether it is the very inode that was there, whatever became of its content.
     pub(super) fn is_the_same_inode(&self, path: &Path, now: &Stamp) -> bool {
         self.stamps.get(path.as_os_str()).is_some_and(|before| before.inode == now.inode)
     }
+}
+
+fn settings_at(path: &Path, directory: &HostPath) -> Option<Vec<u8>> {
+    let directory = inode::open_directory(directory.as_path()).ok()?;
+    let file = inode::open_regular_below(directory.as_fd(), Path::new(path.file_name()?))?;
+    let content = file::read_all(file.as_fd(), LARGEST_SETTINGS + 1).ok()?;
+    (content.len() <= LARGEST_SETTINGS).then_some(content)
 }
 
 /// The names in a directory that are wanted; `None` if there are too many to look at.

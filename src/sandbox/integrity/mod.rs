@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::base::{Error, HostPath, Result};
-use crate::plan::{Layer, Plan};
+use crate::plan::{Layer, Plan, Step};
 use crate::spec::{Access, IntegrityMode};
 use crate::sys::inode::{self, Time};
 use crate::sys::process;
@@ -22,7 +22,7 @@ use crate::sys::process;
 pub use finding::{Change, Finding, What};
 
 use manifest::Manifest;
-use walk::{Care, Question};
+use walk::{Care, Patience, Question};
 
 /// What was found after a run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
@@ -45,10 +45,12 @@ pub struct Cut {
     pub looked_at: usize,
 }
 
-/// How long everybody waits for a report, and which part of a longer run.
+/// How much work a report may be, and which part of a longer run.
 const PATIENCE: Duration = Duration::from_millis(20);
 const SHARE: u32 = 20;
 const LONGEST: Duration = Duration::from_secs(2);
+/// How much longer it may take where the machine has other work, or the disk is slow.
+const BUSY: u32 = 10;
 
 /// The time before the run, as far as it will matter.
 pub(super) struct Watch<'a> {
@@ -60,6 +62,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn begin(plan: &'a Plan) -> Self {
+        let guarded: Vec<&HostPath> = plan.view.visible().filter_map(guarded_directory).collect();
         let places = match plan.confinement.integrity {
             IntegrityMode::Off => Vec::new(),
             IntegrityMode::Report | IntegrityMode::Strict => plan.view.writable_places(),
@@ -67,7 +70,7 @@ impl<'a> Watch<'a> {
         let places = places
             .into_iter()
             // A single file that is shown writable was named by the user.
-            .filter_map(|place| Some((place.clone(), Manifest::of(place)?)));
+            .filter_map(|place| Some((place.clone(), Manifest::of(place, &guarded)?)));
         let places = places.collect();
         Self { plan, began: Instant::now(), since: inode::now(), places }
     }
@@ -87,7 +90,11 @@ impl<'a> Watch<'a> {
                 IntegrityMode::Strict => Care::Everything,
                 _ => {
                     let share = (self.began.elapsed() / SHARE).min(LONGEST);
-                    Care::Until(Instant::now() + PATIENCE.max(share))
+                    let time = PATIENCE.max(share);
+                    Care::Within(Patience {
+                        work: process::time_worked() + time,
+                        end: Instant::now() + time * BUSY,
+                    })
                 }
             },
             ids: &self.plan.identity.uid_map,
@@ -118,6 +125,16 @@ impl<'a> Watch<'a> {
             _ => None,
         });
         read_only.chain(self.places.iter().map(|(place, _)| place.clone())).collect()
+    }
+}
+
+/// A directory that a repository is found by, if the step is one of those that guard it.
+fn guarded_directory(step: &Step) -> Option<&HostPath> {
+    match &step.layer {
+        Layer::Bind { source, access: Access::ReadWrite } if step.origin == "default" => {
+            Some(source)
+        }
+        _ => None,
     }
 }
 

@@ -11,13 +11,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::base::idrange::IdMap;
 use crate::base::{HostPath, Text};
 use crate::sys::file::FileKind;
 use crate::sys::inode::{self, Flow, Room, Stamp, Time};
-use crate::sys::{Errno, entry};
+use crate::sys::{Errno, entry, process};
 
 use super::finding::{Change, Finding, What};
 use super::manifest::{Before, Manifest};
@@ -26,10 +26,18 @@ use super::names::{holds_packages, who_obeys, who_obeys_all_in};
 /// What of a tree is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Care {
-    /// What may have been made or is known by name, until the time is over.
-    Until(Instant),
+    /// What may have been made or is known by name, while the time lasts.
+    Within(Patience),
     /// Every entry.
     Everything,
+}
+
+/// How long a walk may take: in work of its own, so that a busy machine does not make it blind, and
+/// in all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Patience {
+    pub(super) work: Duration,
+    pub(super) end: Instant,
 }
 
 /// What does not change from one place to the next.
@@ -45,6 +53,10 @@ pub(super) struct Question<'a> {
 /// A tree deeper than this is one that was made to be.
 const DEEPEST: usize = 4096;
 const MOST_WAITING: usize = 1 << 20;
+/// What lies deeper than this is looked at after the rest.
+const DEEP: usize = 8;
+/// Each may keep a descriptor open.
+const MOST_LATER: usize = 200;
 /// What is found beyond is counted.
 const MOST_FINDINGS: usize = 1000;
 
@@ -57,6 +69,8 @@ pub(super) struct Walk<'a> {
     /// Why not all of it was looked at.
     pub(super) cut: Option<&'static str>,
     waiting: Vec<Waiting>,
+    /// What matters less, in case that the time does not suffice.
+    later: Vec<Waiting>,
 }
 
 /// A directory that is to be walked.
@@ -124,6 +138,7 @@ pub(super) fn walk<'a>(
         looked_at: 0,
         cut: None,
         waiting: Vec::new(),
+        later: Vec::new(),
     };
     match walk.open_top(place) {
         Some(top) => walk.go(top),
@@ -144,8 +159,10 @@ impl Walk<'_> {
     fn go(&mut self, top: Directory) {
         let mut room = Room::new();
         self.entries(&Rc::new(top), &mut room);
-        while let Some(next) = self.waiting.pop() {
-            if self.is_over() {
+        let mut entered = 0;
+        while let Some(next) = self.waiting.pop().or_else(|| self.later.pop()) {
+            entered += 1;
+            if entered % 8 == 0 && self.is_over() || self.cut.is_some() {
                 break;
             }
             if let Some(directory) = self.enter(&next) {
@@ -156,9 +173,9 @@ impl Walk<'_> {
 
     /// Whether the time is over, or the walk was cut short for another reason.
     pub(super) fn is_over(&mut self) -> bool {
-        if let Care::Until(end) = self.question.care
+        if let Care::Within(Patience { work, end }) = self.question.care
             && self.cut.is_none()
-            && Instant::now() >= end
+            && (process::time_worked() >= work || Instant::now() >= end)
         {
             self.cut = Some("its time was over");
         }
@@ -290,7 +307,12 @@ impl Walk<'_> {
                 self.cut = Some("it has too many directories");
                 return;
             }
-            self.waiting.push(Waiting { above: Rc::clone(directory), name: name.to_owned() });
+            let next = Waiting { above: Rc::clone(directory), name: name.to_owned() };
+            let matters_less = holds_packages(name) || directory.level.depth == DEEP;
+            match matters_less && self.later.len() < MOST_LATER {
+                true => self.later.push(next),
+                false => self.waiting.push(next),
+            }
             return;
         }
         let by = match directory.kind {
