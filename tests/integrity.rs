@@ -234,10 +234,10 @@ fn slow_many_files_cost_no_more_than_the_time_that_is_meant_for_it() {
         });
         let mut times: Vec<Duration> = times.collect();
         times.sort();
-        times[4]
+        times[0]
     };
     let (off, report) = (timed("off"), timed("report"));
-    let budget = Duration::from_millis(20) + patient(Duration::from_millis(30));
+    let budget = Duration::from_millis(20) + patient(Duration::from_millis(60));
     assert!(report < off + budget, "{report:?} where {off:?} is without");
     home.scratch().write("work/d49/e2499/.git/HEAD", "");
     Bryo::run()

@@ -51,7 +51,7 @@ fn logical_lines(content: &[u8]) -> Vec<Vec<u8>> {
     for line in content.split(|b| *b == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (part, more) = match line.strip_suffix(b"\\") {
-            Some(part) if !part.ends_with(b"\\") => (part, true),
+            Some(part) if !part.ends_with(b"\\") && !is_comment(line) => (part, true),
             _ => (line, false),
         };
         match lines.last_mut() {
@@ -61,6 +61,10 @@ fn logical_lines(content: &[u8]) -> Vec<Vec<u8>> {
         goes_on = more;
     }
     lines
+}
+
+fn is_comment(line: &[u8]) -> bool {
+    line.trim_ascii_start().first().is_some_and(|byte| b"#;".contains(byte))
 }
 
 /// A value without its quotes, escapes and comment.
@@ -101,7 +105,7 @@ mod tests {
     #[test]
     fn what_it_refers_to_is_found_however_it_is_written() {
         let config = GitConfig::parse(
-            b"# c\n[core]\n\tbare = false\n\thooksPath = .husky/_ ; c\n[CORE] WorkTree=\"../a \\\"b\\\"\"\n\
+            b"# c\\\n[core]\n\tbare = false\n\thooksPath = .husky/_ ; c\n[CORE] WorkTree=\"../a \\\"b\\\"\"\n\
               [include]\npath = \\\n x/y\r\n[includeIf \"gitdir:/a\"]\n path=~/z\n[user]\npath = no\n",
         );
         assert_eq!(config.hooks, Some(Text::from(".husky/_")));

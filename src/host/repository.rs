@@ -30,7 +30,9 @@ pub struct GitFacts {
 
 /// More than nearly every project has submodules; each costs several mounts.
 const MOST_REPOSITORIES: usize = 64;
-const MOST_NAMES: usize = 512;
+/// A repository may come from anywhere: what is in it must not make the start slow.
+const MOST_NAMES: usize = 2000;
+const MOST_INCLUDES: usize = 16;
 /// `.git/modules/a/b/c`: a submodule's name is its path (gitsubmodules(7)).
 const DEEPEST_MODULE: usize = 8;
 const LARGEST_CONFIG: usize = 64 << 10;
@@ -43,6 +45,7 @@ impl GitFacts {
             base,
             kinds: HashMap::new(),
             visited: BTreeSet::new(),
+            names_left: MOST_NAMES,
             facts: Self::default(),
         };
         reader.work_tree(Path::new(""));
@@ -63,6 +66,8 @@ struct Reader {
     /// What was looked at, for the directories on the way are the same again and again.
     kinds: HashMap<PathBuf, Option<FileKind>>,
     visited: BTreeSet<PathBuf>,
+    /// How many more names will be read.
+    names_left: usize,
     facts: GitFacts,
 }
 
@@ -124,7 +129,8 @@ impl Reader {
 
     fn follow_config(&mut self, directory: &Path, work_tree: &Path) {
         let config = GitConfig::parse(&self.content(&directory.join("config")));
-        for include in config.includes {
+        self.facts.more |= config.includes.len() > MOST_INCLUDES;
+        for include in config.includes.into_iter().take(MOST_INCLUDES) {
             if let Some(path) = self.below(include.as_bytes(), directory) {
                 self.obey_what_is_at(&path, FileKind::Regular);
             }
@@ -220,7 +226,7 @@ impl Reader {
 
     fn names(&mut self, directory: &Path) -> Vec<OsString> {
         let mut names = Vec::new();
-        if self.kind(directory) != Some(FileKind::Directory) {
+        if self.names_left == 0 || self.kind(directory) != Some(FileKind::Directory) {
             return names;
         }
         let Ok(fd) = inode::open_directory_below(self.base.as_fd(), directory) else {
@@ -229,9 +235,10 @@ impl Reader {
         // A directory that cannot be listed to its end has told what it could.
         let _ = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, _| {
             names.push(name.to_owned());
-            if names.len() < MOST_NAMES { Flow::GoOn } else { Flow::Stop }
+            if names.len() < self.names_left { Flow::GoOn } else { Flow::Stop }
         });
-        self.facts.more |= names.len() >= MOST_NAMES;
+        self.names_left -= names.len();
+        self.facts.more |= self.names_left == 0;
         names.sort();
         names
     }
@@ -251,5 +258,110 @@ impl Reader {
     fn behind_link(&self, link: &Path) -> Option<PathBuf> {
         let end = file::canonical(self.top.join(link).as_path()).ok()?;
         self.below(end.as_os_str().as_bytes(), Path::new(""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// A directory with these files, and what is read of it.
+    fn facts(name: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> GitFacts {
+        let top = std::env::temp_dir().join(format!("bryo-git-{name}-{}", std::process::id()));
+        for (path, content) in files {
+            let path = top.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        for (path, target) in links {
+            symlink(target, top.join(path)).unwrap();
+        }
+        let top = fs::canonicalize(top).unwrap();
+        let facts = GitFacts::read(&HostPath::absolute(&top));
+        fs::remove_dir_all(&top).unwrap();
+        let below = |paths: BTreeSet<HostPath>| {
+            let short = |path: &HostPath| {
+                HostPath::absolute(Path::new("/").join(path.as_path().strip_prefix(&top).unwrap()))
+            };
+            paths.iter().map(short).collect()
+        };
+        GitFacts { found_by: below(facts.found_by), obeyed: below(facts.obeyed), ..facts }
+    }
+
+    fn shown(paths: &BTreeSet<HostPath>) -> Vec<String> {
+        paths.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn what_a_repository_names_is_found_and_nothing_outside() {
+        let config = "[core]\nhooksPath = tools/hooks\n[include]\npath = ../more\npath = ../../out\n\
+            path = ~/x\n";
+        let facts = facts(
+            "names",
+            &[
+                (".git/HEAD", ""),
+                (".git/config", config),
+                ("more", ""),
+                ("tools/hooks/pre-commit", ""),
+                (".git/modules/a/b/HEAD", ""),
+                (".git/modules/a/b/config", "[core]\nworktree = ../../../../deps/b\n"),
+                (".git/modules/a/b/hooks/x", ""),
+                ("deps/b/.git", "gitdir: ../../.git/modules/a/b\n"),
+                (".git/worktrees/w/HEAD", ""),
+                (".git/worktrees/w/commondir", "../..\n"),
+                (".git/worktrees/w/gitdir", "/elsewhere/.git\n"),
+            ],
+            &[],
+        );
+        let found_by = [
+            "/.git",
+            "/.git/modules",
+            "/.git/modules/a",
+            "/.git/modules/a/b",
+            "/.git/worktrees",
+            "/.git/worktrees/w",
+            "/deps",
+            "/deps/b",
+            "/tools",
+        ];
+        assert_eq!(shown(&facts.found_by), found_by);
+        let obeyed = [
+            "/.git/config",
+            "/.git/modules/a/b/hooks",
+            "/.git/worktrees/w/commondir",
+            "/.git/worktrees/w/gitdir",
+            "/deps/b/.git",
+            "/more",
+            "/tools/hooks",
+        ];
+        assert_eq!(shown(&facts.obeyed), obeyed);
+        assert!(!facts.more);
+    }
+
+    #[test]
+    fn links_are_no_way_out() {
+        let facts = facts(
+            "links",
+            &[("real/HEAD", ""), ("real/config", ""), ("hooks/x", ""), ("y", "")],
+            &[
+                (".git", "real"),
+                ("real/hooks", "../hooks"),
+                ("real/info", "/etc"),
+                ("real/modules", "/"),
+                ("real/config.worktree", "/etc/passwd"),
+            ],
+        );
+        assert_eq!(shown(&facts.found_by), ["/real"]);
+        assert_eq!(shown(&facts.obeyed), ["/hooks", "/real/config"]);
+    }
+
+    #[test]
+    fn a_crowd_is_not_looked_through() {
+        let paths: Vec<String> = (0..70).map(|n| format!(".git/modules/{n}/HEAD")).collect();
+        let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
+        let facts = facts("crowd", &files, &[]);
+        assert!(facts.more && facts.found_by.len() == MOST_REPOSITORIES + 1);
     }
 }

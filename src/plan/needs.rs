@@ -14,6 +14,7 @@ use super::resolve::defaults;
 pub fn needs(spec: &Spec) -> Needs {
     let mut needs = Needs {
         subids: may_use_many_ids(spec),
+        git: true,
         overlay: makes_overlays(spec),
         cgroups: bounds_as_a_whole(spec),
         disks: spec.io_max.iter().map(|wish| wish.value.path.clone()).collect(),
@@ -30,10 +31,7 @@ pub fn needs(spec: &Spec) -> Needs {
             needs.paths.push(rootfs.value.directory.clone());
             needs.rootfs = Some(rootfs.value.directory.clone());
         }
-        None => {
-            needs.git = true;
-            needs.paths.extend(defaults::paths_of_host_view().map(Text::from));
-        }
+        None => needs.paths.extend(defaults::paths_of_host_view().map(Text::from)),
     }
     if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
         needs.paths.push(directory.clone());

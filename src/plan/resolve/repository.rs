@@ -1,6 +1,6 @@
 //! What git obeys in the working directory keeps its place and its content.
 
-use crate::base::HostPath;
+use crate::base::{BoxPath, HostPath};
 use crate::host::GitFacts;
 use crate::plan::view::Layer;
 use crate::spec::Access;
@@ -13,9 +13,11 @@ pub(super) const TOO_MANY: &str = "the working directory has more repositories t
 /// A mount point can be neither renamed nor removed (rename(2), EBUSY), but what is above it can:
 /// so every directory on the way is bound on itself, writable as it was. What git obeys outside
 /// is bound on itself read-only.
-pub(super) fn protect(view: &mut Builder<'_>) {
+pub(super) fn protect(view: &mut Builder<'_>, directory: &HostPath, at: &BoxPath) {
     for (path, access) in places(&view.host.git) {
-        view.add(path.same_inside(), Layer::Bind { source: path, access }, "default");
+        if let Ok(below) = path.as_path().strip_prefix(directory.as_path()) {
+            view.add(at.join(below), Layer::Bind { source: path, access }, "default");
+        }
     }
 }
 

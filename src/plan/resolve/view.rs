@@ -75,7 +75,7 @@ pub(super) fn decide(
             (Root::Assembled, view.add_working_directory()?)
         }
     };
-    if view.shows_working_directory && host.git.more {
+    if host.git.more {
         remarks.warnings.push(repository::TOO_MANY.to_owned());
     }
     for wish in &spec.view {
@@ -197,7 +197,7 @@ impl Builder<'_> {
             }
             let layer = Layer::Bind { source: cwd.clone(), access: Access::ReadWrite };
             self.add(cwd.same_inside(), layer, "default");
-            repository::protect(self);
+            repository::protect(self, &cwd, &cwd.same_inside());
         }
         Ok(asked.unwrap_or_else(|| cwd.same_inside()))
     }

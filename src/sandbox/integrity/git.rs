@@ -9,10 +9,12 @@ use crate::sys::entry;
 use crate::sys::file::{self, FileKind};
 use crate::sys::inode::{self, Flow, Room, Stamp};
 
+use super::directory::Directory;
 use super::finding::{Change, What};
 use super::manifest::{Before, Settings};
-use super::names::{OBEYED_BY_GIT, is_hook, names_programs};
-use super::walk::{Directory, Walk};
+use super::names::{OBEYED_BY_GIT, is_hook};
+use super::settings::{are_plain, name_programs};
+use super::walk::Walk;
 
 /// A repository, open.
 struct Repository {
@@ -52,7 +54,10 @@ impl Walk<'_> {
             Before::Missing => recent,
         };
         if is_another {
-            self.find(path, self.change_of(&stamp, before), What::Repository);
+            let opened = entry::open_directory_at(directory.fd.as_fd(), name);
+            if !opened.is_ok_and(|fd| self.is_as_git_makes_it(&fd, room)) {
+                self.find(path, self.change_of(&stamp, before), What::Repository);
+            }
             return;
         }
         let has_moved = recent && self.is_recent(directory.stamp.modified) && !same;
@@ -76,7 +81,9 @@ impl Walk<'_> {
             Before::Same | Before::Different => false,
         };
         if is_new {
-            self.find(path, Change::New, What::Repository);
+            if !self.is_as_git_makes_it(&directory.fd, room) {
+                self.find(path, Change::New, What::Repository);
+            }
             return;
         }
         if let Ok(fd) = inode::open_directory_below(directory.fd.as_fd(), Path::new(".")) {
@@ -84,6 +91,26 @@ impl Walk<'_> {
             let found = Repository { fd, path, known_as, may_have_moved, depth: 0 };
             self.obeyed_by_git(&found, room);
         }
+    }
+
+    /// Whether it is what `git init` and `git clone` make: samples of hooks, settings that run
+    /// nothing, and nothing else that git obeys. Such a one acts on nobody.
+    fn is_as_git_makes_it(&mut self, repository: &OwnedFd, room: &mut Room) -> bool {
+        let stamp = |name: &str| inode::stamp_at(repository.as_fd(), OsStr::new(name)).ok();
+        let others = OBEYED_BY_GIT.iter().filter(|name| **name != "config");
+        if others.chain(&["modules", "worktrees"]).any(|name| stamp(name).is_some()) {
+            return false;
+        }
+        if stamp("hooks").is_some() {
+            let Ok(hooks) = entry::open_directory_at(repository.as_fd(), OsStr::new("hooks"))
+            else {
+                return false;
+            };
+            if !self.names_in(&hooks, room, is_hook).is_empty() {
+                return false;
+            }
+        }
+        stamp("config").is_none() || settings(repository).is_some_and(|it| are_plain(&it))
     }
 
     fn obeyed_by_git(&mut self, repository: &Repository, room: &mut Room) {
@@ -224,7 +251,12 @@ impl Walk<'_> {
 }
 
 fn runs_programs(repository: &Repository) -> bool {
-    let config = inode::open_regular_below(repository.fd.as_fd(), Path::new("config"));
-    let content = config.and_then(|fd| file::read_all(fd.as_fd(), LARGEST_CONFIG).ok());
-    content.is_some_and(|content| names_programs(&content))
+    settings(&repository.fd).is_some_and(|content| name_programs(&content))
+}
+
+/// What is in the file of settings, unless it is no file or too large for one.
+fn settings(repository: &OwnedFd) -> Option<Vec<u8>> {
+    let config = inode::open_regular_below(repository.as_fd(), Path::new("config"))?;
+    let content = file::read_all(config.as_fd(), LARGEST_CONFIG + 1).ok()?;
+    (content.len() <= LARGEST_CONFIG).then_some(content)
 }

@@ -3,10 +3,12 @@
 //! could write to, once nothing of the sandbox lives any more; compared with what was there
 //! before. Nothing of it is run, followed, changed or removed.
 
+mod directory;
 mod finding;
 mod git;
 mod manifest;
 mod names;
+mod settings;
 mod walk;
 
 use std::time::{Duration, Instant};

@@ -88,37 +88,6 @@ pub(super) fn is_hook(name: &OsStr) -> bool {
     !name.as_bytes().ends_with(b".sample")
 }
 
-/// Words of a git configuration that name programs, or other files of configuration. For a word
-/// too many, a repository that was moved is named; for one too few, it is not.
-const RUNS_PROGRAMS: [&[u8]; 20] = [
-    b"hookspath",
-    b"fsmonitor",
-    b"sshcommand",
-    b"gitproxy",
-    b"askpass",
-    b"pager",
-    b"editor",
-    b"command",
-    b"textconv",
-    b"driver",
-    b"process",
-    b"clean",
-    b"smudge",
-    b"program",
-    b"helper",
-    b"include",
-    b"alias",
-    b"uploadpack",
-    b"receivepack",
-    b"insteadof",
-];
-
-/// Whether a git configuration says anything of programs to be run.
-pub(super) fn names_programs(config: &[u8]) -> bool {
-    let config = config.to_ascii_lowercase();
-    RUNS_PROGRAMS.iter().any(|word| config.windows(word.len()).any(|part| part == *word))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,14 +102,5 @@ mod tests {
         let all = |name: &str, above: &str| who_obeys_all_in(OsStr::new(name), OsStr::new(above));
         assert_eq!(all("workflows", ".github"), Some("GitHub"));
         assert_eq!(all("workflows", "src"), None);
-    }
-
-    #[test]
-    fn a_configuration_as_git_makes_it_names_no_programs() {
-        let plain = b"[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n\
-            \tlogallrefupdates = true\n[remote \"origin\"]\n\turl = https://example.test/a\n\
-            \tfetch = +refs/heads/*:refs/remotes/origin/*\n[branch \"main\"]\n\tremote = origin\n";
-        assert!(!names_programs(plain));
-        assert!(names_programs(b"[core]\n\tFSMonitor = ./x\n"));
     }
 }
