@@ -33,6 +33,8 @@ const MOST_REPOSITORIES: usize = 64;
 /// A repository may come from anywhere: what is in it must not make the start slow.
 const MOST_NAMES: usize = 2000;
 const MOST_INCLUDES: usize = 16;
+/// There are fewer names that git would run (githooks(5)).
+const MOST_LINKS: usize = 32;
 /// `.git/modules/a/b/c`: a submodule's name is its path (gitsubmodules(7)).
 const DEEPEST_MODULE: usize = 8;
 const LARGEST_CONFIG: usize = 64 << 10;
@@ -122,6 +124,7 @@ impl Reader {
             self.obey_what_is_at(&directory.join(name), FileKind::Regular);
         }
         self.obey_what_is_at(&directory.join("hooks"), FileKind::Directory);
+        self.linked_hooks(&directory.join("hooks"));
         self.follow_config(directory, work_tree);
         self.modules(&directory.join("modules"), 0);
         self.linked_work_trees(&directory.join("worktrees"));
@@ -142,6 +145,7 @@ impl Reader {
         let run_in = named.as_deref().unwrap_or(work_tree);
         if let Some(hooks) = config.hooks.and_then(|it| self.below(it.as_bytes(), run_in)) {
             self.obey_what_is_at(&hooks, FileKind::Directory);
+            self.linked_hooks(&hooks);
         }
     }
 
@@ -154,6 +158,24 @@ impl Reader {
                 None if depth < DEEPEST_MODULE => self.modules(&path, depth + 1),
                 None => self.facts.more = true,
             }
+        }
+    }
+
+    /// A hook is often a link to a script in the tree.
+    fn linked_hooks(&mut self, directory: &Path) {
+        if self.kind(directory) != Some(FileKind::Directory) {
+            return;
+        }
+        let mut links = Vec::new();
+        let Ok(fd) = inode::open_directory_below(self.base.as_fd(), directory) else { return };
+        let _ = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, kind| {
+            if kind == Some(FileKind::Symlink) {
+                links.push(directory.join(name));
+            }
+            if links.len() < MOST_LINKS { Flow::GoOn } else { Flow::Stop }
+        });
+        for link in links {
+            self.obey_what_is_at(&link, FileKind::Regular);
         }
     }
 

@@ -90,6 +90,14 @@ const WAYS: &[Bypass] = &[
         outcome: Closed,
     },
     Bypass {
+        name: "a hook that is a link into the tree",
+        setup: "git init -q . && mkdir tools && touch tools/check && chmod +x tools/check &&
+            ln -s ../../tools/check .git/hooks/pre-commit",
+        payload: "cp $EVIL tools/check; mv tools old && mkdir tools && cp $EVIL tools/check",
+        later: COMMIT,
+        outcome: Closed,
+    },
+    Bypass {
         name: "settings in the tree",
         setup: "git init -q . && git config include.path ../settings && touch settings",
         payload: "printf '[core]\nfsmonitor = %s\n' $EVIL >> settings
@@ -289,6 +297,50 @@ fn no_way_around_the_protection_goes_unseen() {
         }
     }
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn a_working_directory_under_another_name_is_guarded_too() {
+    needs!("git");
+    let probe = Probe::new();
+    probe.host(REPOSITORY);
+    let root = probe.home.scratch().dir("root");
+    for name in ["bin", "lib", "lib64", "usr", "project", "proc", "dev", "tmp", "etc"] {
+        fs::create_dir(root.join(name)).unwrap();
+    }
+    let system = ["/bin", "/lib", "/lib64", "/usr"].map(|path| format!("--ro={path}"));
+    let system = system.into_iter().filter(|it| fs::metadata(&it[5..]).is_ok());
+    let script =
+        "cd /project; echo > .git/hooks/pre-commit; echo >> .git/config; mv .git x; echo > .envrc";
+    for flags in [
+        vec!["-v".to_owned(), format!("{}:/tmp/project", probe.home.work().display())],
+        vec!["--rw".to_owned(), ".".to_owned()],
+        vec!["--rw".to_owned(), "..".to_owned()],
+    ] {
+        let script = match flags[0].as_str() {
+            "-v" => script.replace("/project", "/tmp/project"),
+            _ => script.replace("cd /project", "true"),
+        };
+        Bryo::run()
+            .at(&probe.home)
+            .args(flags)
+            .shell(&format!("({script}) 2>/dev/null; true"))
+            .stderr_contains("`.envrc` is new, and direnv obeys it")
+            .check();
+        fs::remove_file(probe.home.work().join(".envrc")).unwrap();
+    }
+    Bryo::run()
+        .at(&probe.home)
+        .arg(format!("--rootfs={}", root.display()))
+        .args(["-v".to_owned(), format!("{}:/project", probe.home.work().display())])
+        .args(system)
+        .shell(&format!("({script}) 2>/dev/null; true"))
+        .stderr_contains("`.envrc` is new, and direnv obeys it")
+        .check();
+    let git = probe.home.work().join(".git");
+    assert!(!git.join("hooks/pre-commit").exists());
+    let config = fs::read_to_string(git.join("config")).unwrap();
+    assert!(!config.ends_with("\n\n"), "{config:?}");
 }
 
 #[test]

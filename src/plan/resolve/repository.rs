@@ -13,8 +13,21 @@ pub(super) const TOO_MANY: &str = "the working directory has more repositories t
 /// A mount point can be neither renamed nor removed (rename(2), EBUSY), but what is above it can:
 /// so every directory on the way is bound on itself, writable as it was. What git obeys outside
 /// is bound on itself read-only.
+///
+/// `directory` is the working directory or one above it, shown writable at `at`.
 pub(super) fn protect(view: &mut Builder<'_>, directory: &HostPath, at: &BoxPath) {
-    for (path, access) in places(&view.host.git) {
+    let git = &view.host.git;
+    if git.obeyed.is_empty() && git.found_by.is_empty() {
+        return;
+    }
+    let above = view.host.cwd.iter().flat_map(|cwd| cwd.as_path().ancestors());
+    let mut above: Vec<HostPath> = above
+        .map(HostPath::absolute)
+        .filter(|path| path != directory && path.is_within(directory))
+        .collect();
+    above.reverse();
+    let above = above.into_iter().map(|path| (path, Access::ReadWrite));
+    for (path, access) in above.chain(places(git)) {
         if let Ok(below) = path.as_path().strip_prefix(directory.as_path()) {
             view.add(at.join(below), Layer::Bind { source: path, access }, "default");
         }

@@ -20,15 +20,15 @@ pub(super) fn grant(view: &mut Builder<'_>, wish: &Sourced<ViewWish>) -> Result<
         .and_then(|step| check_project(view, &wish.origin, step))
         .map_err(|e| e.within(format!("cannot use `{}`", wish.origin)))?;
     let Some((at, layer)) = step else { return Ok(()) };
-    let shows_working_directory = match &layer {
-        Layer::Bind { source, access: Access::ReadWrite } => {
-            view.host.cwd.clone().filter(|cwd| source == cwd)
-        }
+    let shown_writable = match &layer {
+        Layer::Bind { source, access: Access::ReadWrite } => Some(source.clone()),
         _ => None,
     };
     view.add(at.clone(), layer, &wish.origin);
-    if let Some(cwd) = shows_working_directory {
-        repository::protect(view, &cwd, &at);
+    if let (Some(source), Some(cwd)) = (shown_writable, &view.host.cwd)
+        && cwd.is_within(&source)
+    {
+        repository::protect(view, &source, &at);
     }
     Ok(())
 }
