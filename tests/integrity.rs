@@ -1,6 +1,7 @@
 //! What a run leaves behind: git obeys nothing that a command planted, or the report has named it.
 
 mod git;
+mod ways;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -104,7 +104,8 @@ fn git_works_on_a_repository_and_on_a_clone_of_it() {
         .shell(script)
         .stdout("commit 1 commit 2 commit 3 merge side  1 file changed, 1 insertion(+)\n0\n0\n")
         .stderr_contains("bryo: warning: `three/.git` is new, ")
-        .stderr_lacks("two")
+        .stderr_contains("bryo: warning: `two/.git` is new, ")
+        .stderr_lacks("one")
         .limit(LONG)
         .check();
 }
