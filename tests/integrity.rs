@@ -23,6 +23,9 @@ fn what_acts_outside_is_named_and_nothing_else() {
     home.scratch().write("work/CLAUDE.md", "old");
     home.scratch().write("work/.mcp.json", "old");
     home.scratch().write("work/.idea/x.xml", "old");
+    // What is made in such a directory gets its group, and a directory its bit.
+    let deep = home.scratch().dir("work/deep");
+    fs::set_permissions(deep, fs::Permissions::from_mode(0o2755)).unwrap();
     let script = "
         echo > .envrc; echo more >> CLAUDE.md; echo more >> old/AGENTS.md
         mkdir -p deep/er/.cargo .vscode/x .github/workflows node_modules/a/.vscode
@@ -31,7 +34,7 @@ fn what_acts_outside_is_named_and_nothing_else() {
         echo > .idea/new.xml; mkfifo .npmrc; mkdir conftest.py
         ln -s /etc/shadow out; ln -s ../../../.. up; ln -s deep in; ln -s deep/../old also-in
         ln -s /usr/bin/env program; ln -s /dev/null null; ln -s $PWD/deep absolute
-        echo > Makefile; echo > README.md; touch .mcp.json.bak; chmod 2755 deep";
+        echo > Makefile; echo > README.md; touch .mcp.json.bak";
     let expected = warnings(&[
         "`out` is new, and leads to `/etc/shadow`, out of what was writable",
         "`up` is new, and leads to `../../../..`, out of what was writable",
