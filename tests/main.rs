@@ -18,6 +18,7 @@ mod explain;
 mod harness;
 mod house;
 mod identity;
+mod integrity;
 mod limits;
 mod net;
 mod overlay;

@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 mod flags;
 mod help;
+mod integrity;
 pub mod policy;
 mod print;
 mod run;

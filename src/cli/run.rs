@@ -12,7 +12,7 @@ use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
 
 use super::policy::Place;
-use super::{flags, help, print};
+use super::{flags, help, integrity, print};
 
 pub(super) fn command() -> Command {
     let command = Command::new("run")
@@ -100,14 +100,20 @@ pub(super) fn run(matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
     }
     // All that was asked is in the plan; the processes of the sandbox need no copy of the rest.
     drop(matches);
-    let outcome = sandbox::launch(&plan).map_err(with_remedy)?;
-    if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
-        print::error(&excess.told());
+    let ended = sandbox::launch(&plan);
+    let outcome = ended.outcome.map_err(with_remedy);
+    if let Ok(outcome) = &outcome {
+        if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
+            print::error(&excess.told());
+        }
+        if let Some(usage) = outcome.usage {
+            print::stats(&usage.to_string());
+        }
     }
-    if let Some(usage) = outcome.usage {
-        print::stats(&usage.to_string());
-    }
-    Ok(outcome.exit_status())
+    integrity::tell(&ended.integrity);
+    let status = outcome?.exit_status();
+    ended.integrity.verdict()?;
+    Ok(status)
 }
 
 fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {

@@ -7,6 +7,7 @@ mod cgroup;
 mod contents;
 mod disk;
 pub mod findings;
+mod git_config;
 mod kept;
 mod kernel;
 mod mounts;
@@ -15,6 +16,7 @@ mod overlay;
 mod paths;
 mod programs;
 pub mod remedy;
+mod repository;
 mod resolver;
 mod subids;
 
@@ -30,6 +32,7 @@ pub use needs::Needs;
 pub use overlay::{OverlayAbility, try_fuse_device, try_kernel_overlay};
 pub use paths::{PathFact, PathFacts};
 pub use programs::{Program, Programs};
+pub use repository::GitFacts;
 pub use resolver::ResolverConfig;
 pub use subids::{SubIds, parse_subid_file};
 
@@ -48,6 +51,8 @@ pub struct Host {
     pub environment: Vec<(Text, Text)>,
     pub kernel: Kernel,
     pub paths: PathFacts,
+    /// Of the working directory, where it may be shown.
+    pub git: GitFacts,
     pub programs: Programs,
     /// `Err` holds the reason why there are none. Read only when asked for.
     pub subids: Result<SubIds, String>,
@@ -93,6 +98,10 @@ impl Host {
             disks: disk::read(&needs.disks, &account.home, cwd.as_ref()),
             rlimits: rlimit::all(),
             paths: PathFacts::read(needs, &account, cwd.as_ref()),
+            git: match &cwd {
+                Some(cwd) if needs.git => GitFacts::read(cwd),
+                _ => GitFacts::default(),
+            },
             subids: if needs.subids {
                 SubIds::read(&account, &programs)
             } else {

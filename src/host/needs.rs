@@ -16,6 +16,8 @@ pub struct Needs {
     pub disks: Vec<Text>,
     /// Whether a fresh /proc can be mounted: only where a run without one would be taken.
     pub fresh_proc: bool,
+    /// What git obeys in the working directory.
+    pub git: bool,
     /// Paths of the host as they were typed.
     pub paths: Vec<Text>,
     /// Files whose content goes into the plan, as they were typed.

@@ -14,6 +14,7 @@ use super::resolve::defaults;
 pub fn needs(spec: &Spec) -> Needs {
     let mut needs = Needs {
         subids: may_use_many_ids(spec),
+        git: true,
         overlay: makes_overlays(spec),
         cgroups: bounds_as_a_whole(spec),
         disks: spec.io_max.iter().map(|wish| wish.value.path.clone()).collect(),

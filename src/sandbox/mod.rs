@@ -10,6 +10,7 @@ mod confine;
 mod helper;
 mod identity;
 mod init;
+mod integrity;
 mod interpreter;
 mod limits;
 mod missing;
@@ -28,8 +29,11 @@ use crate::base::{Error, Result};
 use crate::plan::Plan;
 use crate::sys::process::Change;
 
-pub use limits::{Excess, Usage};
+use integrity::Watch;
 use status::Status;
+
+pub use integrity::{Change as Became, Cut, Finding, Integrity, What};
+pub use limits::{Excess, Usage};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -68,10 +72,24 @@ pub fn report_failure(number: i32, error: &Error) {
     Status::of_descriptor(number).ended(&Err(error.clone()));
 }
 
+/// How a run ended, and what it left behind: whoever makes it fail hides nothing by that.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub outcome: Result<Outcome>,
+    pub integrity: Integrity,
+}
+
 /// Runs the plan to its end.
-pub fn launch(plan: &Plan) -> Result<Outcome> {
-    let status = Status::open(plan)?;
-    let result = caller::launch(plan, &status);
-    status.ended(&result);
-    result
+#[must_use]
+pub fn launch(plan: &Plan) -> Ended {
+    let status = match Status::open(plan) {
+        Ok(status) => status,
+        Err(error) => return Ended { outcome: Err(error), integrity: Integrity::default() },
+    };
+    let watch = Watch::begin(plan);
+    let outcome = caller::launch(plan, &status);
+    status.ended(&outcome);
+    let integrity = watch.end();
+    status.looked_at(&integrity);
+    Ended { outcome, integrity }
 }

@@ -11,7 +11,7 @@ use crate::sys::process::{self, Change};
 use crate::sys::{file, terminal};
 
 use super::limits::Resource;
-use super::{Outcome, Usage};
+use super::{Integrity, Outcome, Usage};
 
 /// The descriptor that events are written to, if one was asked for.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Status(Option<OwnedFd>);
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-enum Event {
+enum Event<'a> {
     Started,
     Exited {
         status: i32,
@@ -42,6 +42,8 @@ enum Event {
         error: String,
         status: u8,
     },
+    /// What was found after it.
+    Integrity(&'a Integrity),
 }
 
 // In the form in which serde asks.
@@ -93,7 +95,18 @@ impl Status {
         });
     }
 
-    fn tell(&self, event: &Event) {
+    /// Only what is worth a word: a run that left nothing behind has had its last one.
+    pub(super) fn looked_at(&self, integrity: &Integrity) {
+        if integrity.is_clean() {
+            return;
+        }
+        self.tell(&Event::Integrity(integrity));
+        if let Err(error) = integrity.verdict() {
+            self.ended(&Err(error));
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
         let Some(fd) = &self.0 else { return };
         let Ok(mut line) = serde_json::to_vec(event) else { return };
         line.push(b'\n');

@@ -13,6 +13,7 @@ pub mod clone;
 pub mod entry;
 pub mod epoll;
 pub mod file;
+pub mod inode;
 pub mod keyring;
 pub mod landlock;
 pub mod memory;

@@ -9,7 +9,7 @@ use bryo::spec::word::Takes;
 use bryo::spec::words::find;
 use bryo::spec::{Layers, Origin, Spec, policy, profile};
 
-use crate::support::host::{everything, everything_but, own_cgroup};
+use crate::support::host::{everything, everything_but, git_facts, own_cgroup};
 
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -48,6 +48,7 @@ pub(super) fn plans() -> Vec<Case> {
     let with_subids = "--ids=subids";
     vec![
         case("default", everything(), &[]),
+        case("submodules", everything_but(submodules), &["--integrity=off"]),
         case("nothing-installed", everything_but(bare), &["--root"]),
         case("root", everything(), &["--root"]),
         case("root-of-one-id", everything(), &["--root", "--ids=single"]),
@@ -382,4 +383,13 @@ fn real_root(host: &mut Host) {
     host.account.name = "root".to_owned();
     host.account.group_name = "root".to_owned();
     host.account.home = path("/root");
+}
+
+/// A submodule, and more of them than are guarded.
+fn submodules(host: &mut Host) {
+    host.git = git_facts(
+        &[".git", ".git/modules", ".git/modules/lib", "lib"],
+        &[".git/config", ".git/modules/lib/config", ".git/modules/lib/hooks", "lib/.git"],
+    );
+    host.git.more = true;
 }

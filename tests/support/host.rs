@@ -4,7 +4,7 @@ use bryo::base::idrange::IdRange;
 use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
-    Account, Bounds, Cgroup, Cgroups, Contents, Host, Inhabitants, Kernel, MountPoint,
+    Account, Bounds, Cgroup, Cgroups, Contents, GitFacts, Host, Inhabitants, Kernel, MountPoint,
     OverlayAbility, PathFact, PathFacts, Program, Programs, ResolverConfig, SubIds, UserManager,
 };
 
@@ -34,6 +34,7 @@ pub(crate) fn everything() -> Host {
             release: (6, 1),
         },
         paths: paths(),
+        git: git(),
         programs: Programs {
             newuidmap: program("newuidmap"),
             newgidmap: program("newgidmap"),
@@ -131,6 +132,18 @@ fn contents() -> Contents {
     contents
 }
 
+/// Her project is a repository.
+fn git() -> GitFacts {
+    git_facts(&[".git"], &[".git/config", ".git/hooks"])
+}
+
+pub(crate) fn git_facts(found_by: &[&str], obeyed: &[&str]) -> GitFacts {
+    let paths = |names: &[&str]| {
+        names.iter().map(|name| HostPath::absolute("/home/ada/project").join(name)).collect()
+    };
+    GitFacts { found_by: paths(found_by), obeyed: paths(obeyed), more: false }
+}
+
 fn paths() -> PathFacts {
     let mut paths = PathFacts::default();
     let directories = [
@@ -141,8 +154,6 @@ fn paths() -> PathFacts {
         "/home/ada/.cargo/registry",
         "/home/ada/kept",
         "/home/ada/project",
-        "/home/ada/project/.git",
-        "/home/ada/project/.git/hooks",
         "/srv/data",
         "/srv/rootfs",
         "/srv/sandbox-home",
@@ -151,7 +162,7 @@ fn paths() -> PathFacts {
         let real = HostPath::absolute(path);
         paths.insert(real.clone(), PathFact::Directory { real });
     }
-    for path in ["/etc/ld.so.cache", "/home/ada/project/.git/config", "/srv/motd"] {
+    for path in ["/etc/ld.so.cache", "/srv/motd"] {
         let real = HostPath::absolute(path);
         paths.insert(real.clone(), PathFact::File { real });
     }

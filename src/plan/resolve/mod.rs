@@ -11,6 +11,7 @@ mod limits;
 mod network;
 mod overlay;
 mod own;
+mod repository;
 mod rlimits;
 mod view;
 mod wishes;
