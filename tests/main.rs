@@ -14,6 +14,7 @@ mod confinement;
 mod doctor;
 mod documents;
 mod environment;
+mod escapes;
 mod explain;
 mod harness;
 mod house;
