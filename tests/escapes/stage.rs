@@ -145,7 +145,7 @@ impl Stage {
         let path = self.path(below);
         let content = fs::read_to_string(&path).unwrap_or_default();
         let data = fs::symlink_metadata(&path);
-        content.starts_with(INTACT)
+        content == INTACT
             && data.is_ok_and(|it| it.mode() & 0o7777 == 0o644 && it.mtime() > 1_000_000)
             && !has_attribute(&path)
     }
