@@ -63,7 +63,7 @@ macro_rules! families {
     };
 }
 
-families!(files, descriptors);
+families!(terminal, descriptors, files, proc, kernel);
 
 /// `BRYO_BLESS=1` writes the table.
 #[test]

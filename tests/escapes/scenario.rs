@@ -63,10 +63,6 @@ impl Scenario {
         }
     }
 
-    pub(crate) fn is_at_terminal(self) -> bool {
-        self == Self::Terminal
-    }
-
     /// The words before the command, with the flags of a family or of a door.
     pub(crate) fn launcher(self, stage: &Stage, flags: &[&str]) -> Vec<String> {
         let own: Vec<&str> = match self {

@@ -28,7 +28,7 @@ pub(crate) struct Aftermath {
 pub(crate) fn attempt(family: &'static Family, probes: &[&Probe], place: Place) -> Aftermath {
     let stage = Stage::new(family);
     let words = words(&stage, family, probes, place);
-    let said = match is_at_terminal(place) {
+    let said = match is_at_terminal(family, place) {
         false => without_terminal(&stage, &words),
         true => at_terminal(&stage, &words),
     };
@@ -36,9 +36,11 @@ pub(crate) fn attempt(family: &'static Family, probes: &[&Probe], place: Place) 
     Aftermath { facts: facts(&said), stage, report, said }
 }
 
-fn is_at_terminal(place: Place) -> bool {
+/// bubblewrap too is tried at a terminal, if that is what the family is about.
+fn is_at_terminal(family: &Family, place: Place) -> bool {
     match place {
-        Place::In(scenario) => scenario.is_at_terminal(),
+        Place::In(Scenario::Bubblewrap) => family.name == "terminal",
+        Place::In(scenario) => scenario == Scenario::Terminal,
         Place::With(door) => door == Door::OutsideAtTerminal,
     }
 }
@@ -91,7 +93,8 @@ fn at_terminal(stage: &Stage, words: &[String]) -> String {
 /// `probe: ID FACT`, from among what else was said.
 fn facts(said: &str) -> BTreeMap<String, String> {
     let line = |line: &str| {
-        let fact = line.trim_end_matches('\r').strip_prefix("probe: ")?;
+        // What was pushed into a terminal is echoed before it.
+        let (_, fact) = line.trim_end_matches('\r').split_once("probe: ")?;
         let (id, fact) = fact.split_once(' ')?;
         Some((id.to_owned(), fact.to_owned()))
     };

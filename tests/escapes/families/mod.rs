@@ -3,7 +3,11 @@
 
 mod descriptors;
 mod files;
+mod kernel;
+mod proc;
+mod terminal;
 
 use super::probe::Family;
 
-pub(crate) const ALL: [&Family; 2] = [&files::FAMILY, &descriptors::FAMILY];
+pub(crate) const ALL: [&Family; 5] =
+    [&terminal::FAMILY, &descriptors::FAMILY, &files::FAMILY, &proc::FAMILY, &kernel::FAMILY];

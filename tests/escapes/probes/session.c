@@ -10,16 +10,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -84,6 +88,7 @@ static pid_t start_victim(const char *canary)
         /* Close on exec: its end says that the program runs. */
         fcntl(ready[1], F_SETFD, FD_CLOEXEC);
         setenv("ESCAPE_VICTIM", canary, 1);
+        put("victim-file", O_RDONLY, 9);
         char *argv[] = {"victim", (char *)canary, NULL};
         execv("/proc/self/exe", argv);
         _exit(98);
@@ -134,6 +139,26 @@ static void pause_ms(long ms)
     nanosleep(&time, NULL);
 }
 
+/* A neighbour of the host that asks at a port as soon as somebody serves it. */
+static pid_t start_knocking(const char *port, char *heard)
+{
+    pid_t pid = port ? fork() : 0;
+    if (!port || pid)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct timeval patience = {0, 300000};
+    for (;; pause_ms(20)) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+            read(fd, heard, 100) > 0)
+            _exit(0);
+        close(fd);
+    }
+}
+
 /* Waits for the end of the sandbox, or kills it once it has made the file it is to be killed at. */
 static int wait_for(pid_t pid)
 {
@@ -152,12 +177,15 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-/* What the next program at this terminal would read as if it had been typed. */
-static void report_input(FILE *report)
+/* How the terminal is left, and what the next program at it would read as if it had been typed. */
+static void report_terminal(FILE *report, const struct termios *before)
 {
     struct termios raw;
     if (!isatty(0) || tcgetattr(0, &raw))
         return;
+    fprintf(report, "settings %s\n", memcmp(before, &raw, sizeof raw) ? "changed" : "same");
+    fprintf(report, "flags %s\n", fcntl(0, F_GETFL) & O_NONBLOCK ? "changed" : "same");
+    fcntl(0, F_SETFL, O_RDWR);
     raw.c_lflag &= ~(ICANON | ECHO);
     raw.c_cc[VMIN] = 0;
     raw.c_cc[VTIME] = 2;
@@ -180,6 +208,9 @@ int main(int argc, char **argv)
         return 2;
     alarm(SECONDS);
     keep_key(given("key"));
+    struct termios settings;
+    memset(&settings, 0, sizeof settings);
+    tcgetattr(0, &settings);
     const char *canary = given("shm");
     int shm = canary ? shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600) : -1;
     char *segment = shm >= 0 ? shmat(shm, NULL, 0) : (char *)-1;
@@ -194,12 +225,20 @@ int main(int argc, char **argv)
         mq_close(queue);
     }
     pid_t victim = start_victim(given("victim"));
+    char *heard = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pid_t knocker = start_knocking(given("knock"), heard);
 
     pid_t pid = fork();
     if (pid == 0) {
         char **command = words + count + 1;
         for (char **word = command; *word; word++)
             *word = filled(*word, victim, shm);
+        if (given("first-path")) {
+            char *path;
+            if (asprintf(&path, "%s:%s", given("first-path"), getenv("PATH")) < 0)
+                die("memory");
+            setenv("PATH", path, 1);
+        }
         if (given("core")) {
             struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
             setrlimit(RLIMIT_CORE, &core);
@@ -226,6 +265,10 @@ int main(int argc, char **argv)
             fprintf(report, "victim lives\n");
         kill(victim, SIGKILL);
     }
+    if (knocker) {
+        kill(knocker, SIGKILL);
+        fprintf(report, "heard %s\n", heard);
+    }
     if (segment != (char *)-1) {
         fprintf(report, "shm %.120s\n", segment);
         shmdt(segment);
@@ -233,7 +276,7 @@ int main(int argc, char **argv)
     }
     if (queue_name)
         mq_unlink(queue_name);
-    report_input(report);
+    report_terminal(report, &settings);
     fclose(report);
     return 0;
 }
