@@ -63,7 +63,19 @@ macro_rules! families {
     };
 }
 
-families!(terminal, descriptors, files, proc, kernel);
+families!(
+    terminal,
+    descriptors,
+    files,
+    mounts,
+    proc,
+    kernel,
+    processes,
+    ipc,
+    network,
+    secrets,
+    limits,
+);
 
 /// `BRYO_BLESS=1` writes the table.
 #[test]

@@ -1,6 +1,7 @@
 //! A probe as the table has it: what it tries, the door that lets it through, and the proof that it
 //! came through. How it is tried is in C, under the same name.
 
+use super::stage::Stage;
 use super::trial::Aftermath;
 
 /// Probes of one subject, in one program.
@@ -13,8 +14,13 @@ pub(crate) struct Family {
     pub(crate) session: &'static [&'static str],
     /// Given to every run of bryo.
     pub(crate) flags: &'static [&'static str],
+    /// Puts more on the stage.
+    pub(crate) prepare: fn(&Stage),
     pub(crate) probes: &'static [Probe],
 }
+
+/// For a family that finds what it needs on every stage.
+pub(crate) fn nothing_more(_: &Stage) {}
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
@@ -25,6 +31,8 @@ pub(crate) struct Probe {
     pub(crate) company: Company,
     /// Flags of bryo for this one, in every scenario; it is started alone.
     pub(crate) flags: &'static [&'static str],
+    /// What the session does for this one.
+    pub(crate) session: &'static [&'static str],
 }
 
 /// What lets a probe through, so that it is seen to work.
@@ -61,7 +69,7 @@ impl Probe {
         proof: Proof,
         door: Door,
     ) -> Self {
-        Self { id, tries, door, proof, company: Company::Together, flags: &[] }
+        Self { id, tries, door, proof, company: Company::Together, flags: &[], session: &[] }
     }
 
     pub(crate) const fn alone(mut self) -> Self {
@@ -71,6 +79,11 @@ impl Probe {
 
     pub(crate) const fn with(mut self, flags: &'static [&'static str]) -> Self {
         self.flags = flags;
+        self.alone()
+    }
+
+    pub(crate) const fn in_session(mut self, words: &'static [&'static str]) -> Self {
+        self.session = words;
         self.alone()
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Services {
     sockets: Vec<(&'static str, PathBuf)>,
     abstract_name: String,
     port: u16,
+    /// One that nobody on the host serves.
+    free: u16,
     address: String,
 }
 
@@ -38,6 +40,7 @@ impl Services {
             abstract_name: format!("/tmp/.X11-unix/X{}-{number}", std::process::id()),
             address: own_address(),
             port: number,
+            free: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
         };
         for (_, path) in services.sockets.clone() {
             services.serve_stream(UnixListener::bind(path).unwrap(), canary);
@@ -54,7 +57,9 @@ impl Services {
         let mut words = vec![
             format!("port={}", self.port),
             format!("address={}", self.address),
+            format!("free={}", self.free),
             format!("abstract={}", self.abstract_name),
+            format!("queue=/bryo-escape-{}", self.port),
         ];
         let sockets = self.sockets.iter();
         words.extend(sockets.map(|(name, path)| format!("{name}={}", path.display())));
@@ -62,7 +67,8 @@ impl Services {
     }
 
     pub(crate) fn fill(&self, word: &str) -> String {
-        word.replace("@PORT@", &self.port.to_string())
+        word.replace("@FREE@", &self.free.to_string())
+            .replace("@QUEUE@", &format!("/bryo-escape-{}", self.port))
     }
 
     pub(crate) fn agent(&self) -> &Path {

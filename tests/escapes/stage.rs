@@ -47,6 +47,7 @@ impl Stage {
         for name in ["session", family.name] {
             fs::copy(programs::program(name), stage.path(&format!("work/{name}"))).unwrap();
         }
+        (family.prepare)(&stage);
         stage
     }
 

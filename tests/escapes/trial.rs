@@ -54,10 +54,10 @@ fn words(stage: &Stage, family: &Family, probes: &[&Probe], place: Place) -> Vec
         stage.path("work/session").display().to_string(),
         format!("report={}", stage.path("report").display()),
     ];
-    words.extend(family.session.iter().map(|word| stage.fill(word)));
+    let (flags, session) = probes.first().map_or((&[][..], &[][..]), |it| (it.flags, it.session));
+    words.extend(family.session.iter().chain(session).map(|word| stage.fill(word)));
     words.push("--".to_owned());
-    let own = probes.first().map_or(&[][..], |probe| probe.flags);
-    let flags = [family.flags, own].concat();
+    let flags = [family.flags, flags].concat();
     words.extend(launcher(stage, &flags, place));
     words.push(stage.path(&format!("work/{}", family.name)).display().to_string());
     words.extend(stage.words());

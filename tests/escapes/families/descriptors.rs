@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::escapes::probe::{Door, Family, Probe, has_canary, says_so};
+use crate::escapes::probe::{Door, Family, Probe, has_canary, nothing_more, says_so};
 use crate::escapes::stage::INTACT;
 use crate::escapes::trial::Aftermath;
 
@@ -17,6 +17,7 @@ pub(crate) const FAMILY: Family = Family {
         "file8=@STAGE@/file8",
     ],
     flags: &[],
+    prepare: nothing_more,
     probes: &[
         Probe::new(
             "A5-write",

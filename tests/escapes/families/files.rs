@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use crate::escapes::probe::{Door, Family, Probe, has_canary, says_so};
+use crate::escapes::probe::{Door, Family, Probe, has_canary, nothing_more, says_so};
 use crate::escapes::stage::INTACT;
 use crate::escapes::trial::Aftermath;
 
@@ -12,6 +12,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "Files",
     session: &[],
     flags: &["--ro", "@RO@", "--overlay", "@LAYER@"],
+    prepare: nothing_more,
     probes: &[
         Probe::new("B1-write", "write to a file shown read-only", ro_changed, WRITABLE),
         Probe::new("B1-append", "append to it", ro_changed, WRITABLE),

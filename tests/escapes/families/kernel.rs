@@ -1,13 +1,14 @@
 //! The kernel: what it offers beyond files, and what a filter is to close. Whether a call was
 //! answered only the kernel can tell; the proof is what the probe says of it.
 
-use crate::escapes::probe::{Door, Family, Probe, has_canary, says_so};
+use crate::escapes::probe::{Door, Family, Probe, has_canary, nothing_more, says_so};
 
 pub(crate) const FAMILY: Family = Family {
     name: "kernel",
     title: "Kernel",
     session: &["key=@CANARY@"],
     flags: &[],
+    prepare: nothing_more,
     probes: &[
         Probe::new(
             "C11-setup",

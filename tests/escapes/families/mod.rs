@@ -3,11 +3,28 @@
 
 mod descriptors;
 mod files;
+mod ipc;
 mod kernel;
+mod limits;
+mod mounts;
+mod network;
 mod proc;
+mod processes;
+mod secrets;
 mod terminal;
 
 use super::probe::Family;
 
-pub(crate) const ALL: [&Family; 5] =
-    [&terminal::FAMILY, &descriptors::FAMILY, &files::FAMILY, &proc::FAMILY, &kernel::FAMILY];
+pub(crate) const ALL: [&Family; 11] = [
+    &terminal::FAMILY,
+    &descriptors::FAMILY,
+    &files::FAMILY,
+    &mounts::FAMILY,
+    &proc::FAMILY,
+    &kernel::FAMILY,
+    &processes::FAMILY,
+    &ipc::FAMILY,
+    &network::FAMILY,
+    &secrets::FAMILY,
+    &limits::FAMILY,
+];

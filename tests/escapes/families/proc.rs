@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::escapes::probe::{Door, Family, Probe, has_canary, says_so};
+use crate::escapes::probe::{Door, Family, Probe, has_canary, nothing_more, says_so};
 use crate::escapes::trial::Aftermath;
 use crate::support::place;
 
@@ -11,6 +11,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "/proc, /sys and other processes' memory",
     session: &["key=@CANARY@", "victim=@CANARY@", "victim-file=@OUTSIDE@/C2-fd"],
     flags: &[],
+    prepare: nothing_more,
     probes: &[
         Probe::new(
             "C1-exe",

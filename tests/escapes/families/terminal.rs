@@ -1,6 +1,6 @@
 //! The terminal: what is typed at it by nobody, and whose it is.
 
-use crate::escapes::probe::{Door, Family, Probe, says_so};
+use crate::escapes::probe::{Door, Family, Probe, nothing_more, says_so};
 use crate::escapes::trial::Aftermath;
 
 pub(crate) const FAMILY: Family = Family {
@@ -8,6 +8,7 @@ pub(crate) const FAMILY: Family = Family {
     title: "Terminal",
     session: &[],
     flags: &[],
+    prepare: nothing_more,
     probes: &[
         Probe::new("A1-stdin", "type at the caller's shell: TIOCSTI", typed, AT_TERMINAL),
         Probe::new("A1-tty", "the same by /dev/tty", typed, AT_TERMINAL),
