@@ -177,13 +177,19 @@ static int wait_for(pid_t pid)
     return status;
 }
 
+static int are_same(const struct termios *one, const struct termios *other)
+{
+    return one->c_iflag == other->c_iflag && one->c_oflag == other->c_oflag &&
+        one->c_cflag == other->c_cflag && one->c_lflag == other->c_lflag;
+}
+
 /* How the terminal is left, and what the next program at it would read as if it had been typed. */
 static void report_terminal(FILE *report, const struct termios *before)
 {
     struct termios raw;
     if (!isatty(0) || tcgetattr(0, &raw))
         return;
-    fprintf(report, "settings %s\n", memcmp(before, &raw, sizeof raw) ? "changed" : "same");
+    fprintf(report, "settings %s\n", are_same(before, &raw) ? "same" : "changed");
     fprintf(report, "flags %s\n", fcntl(0, F_GETFL) & O_NONBLOCK ? "changed" : "same");
     fcntl(0, F_SETFL, O_RDWR);
     raw.c_lflag &= ~(ICANON | ECHO);
