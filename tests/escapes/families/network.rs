@@ -20,8 +20,6 @@ pub(crate) const FAMILY: Family = Family {
             SHARED,
         )
         .with(&["--net"]),
-        Probe::new("F2-address", "ask it at the host's own address: `--net`", has_canary, SHARED)
-            .with(&["--net"]),
         Probe::new(
             "F4-listen",
             "be asked by the host at a port that was not published: `--net`",
