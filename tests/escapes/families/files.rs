@@ -99,8 +99,9 @@ pub(crate) const FAMILY: Family = Family {
             "B21-fifo",
             "write to a FIFO shown read-only, to a reader on the host",
             fifo,
-            WRITABLE,
-        ),
+            Door::Flags(&["--rw", "@RO@:/srv/ro"]),
+        )
+        .with(&["--ro", "@RO@:/srv/ro"]),
         Probe::new("B22-lock", "lock a file that is not shown", says_so, Door::Outside),
         Probe::new(
             "B23-preload",
