@@ -61,7 +61,12 @@ pub(crate) const FAMILY: Family = Family {
             NESTED,
         ),
         Probe::new("C14-clone", "make a user namespace: clone", says_so, NESTED),
-        Probe::new("C14-clone3", "make a user namespace: clone3", says_so, NESTED),
+        Probe::new(
+            "C14-clone3",
+            "make a user namespace: clone3",
+            says_so,
+            Door::Flags(&["--seccomp", "none", "--allow", "nested-userns"]),
+        ),
         Probe::new(
             "C14-mounts",
             "mount in a mount namespace of its own",

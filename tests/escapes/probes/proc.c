@@ -53,8 +53,11 @@ static char buffer[1 << 20];
 
 static void seek_in_file(const char *path, long pid)
 {
+    struct stat data;
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    long length = fd < 0 ? -1 : read(fd, buffer, sizeof buffer - 1);
+    /* A pipe may be the one that the probes speak into: to read it would be to silence them. */
+    int is_file = fd >= 0 && fstat(fd, &data) == 0 && S_ISREG(data.st_mode);
+    long length = fd < 0 ? -1 : is_file ? read(fd, buffer, sizeof buffer - 1) : 0;
     if (length < 0)
         remember(pid);
     else
