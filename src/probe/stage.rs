@@ -53,13 +53,15 @@ impl Stage {
 
     fn make(root: &Path, canary: &str, program: &Path) -> std::io::Result<Self> {
         fs::DirBuilder::new().mode(0o700).create(root)?;
-        for directory in ["work/.git/hooks", "ro", "hidden"] {
+        let git = ["work/.git/hooks", "work/.git/objects", "work/.git/refs/heads"];
+        for directory in git.into_iter().chain(["ro", "hidden"]) {
             fs::create_dir_all(root.join(directory))?;
         }
         fs::write(root.join("hidden/secret"), canary)?;
         fs::write(root.join("ro/file"), INTACT)?;
         fs::write(root.join("stdin"), INTACT)?;
-        fs::write(root.join("work/.git/config"), "")?;
+        fs::write(root.join("work/.git/config"), "[core]\n\tbare = false\n")?;
+        fs::write(root.join("work/.git/HEAD"), "ref: refs/heads/main\n")?;
         let local = UnixListener::bind(root.join("hidden/socket"))?;
         let named = UnixListener::bind_addr(&SocketAddr::from_abstract_name(abstract_name(root))?)?;
         let port = TcpListener::bind("127.0.0.1:0")?;

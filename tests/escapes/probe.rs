@@ -1,6 +1,7 @@
 //! A probe as the table has it: what it tries, the door that lets it through, and the proof that it
 //! came through. How it is tried is in C, under the same name.
 
+use super::scenario::Scenario;
 use super::stage::Stage;
 use super::trial::Aftermath;
 
@@ -33,6 +34,10 @@ pub(crate) struct Probe {
     pub(crate) flags: &'static [&'static str],
     /// What the session does for this one.
     pub(crate) session: &'static [&'static str],
+    /// The name by which the run tells at its end of what was left behind, if it is to tell.
+    pub(crate) told: Option<&'static str>,
+    /// Where it comes through, and the manual says so.
+    pub(crate) open: &'static [Scenario],
 }
 
 /// What lets a probe through, so that it is seen to work.
@@ -69,7 +74,17 @@ impl Probe {
         proof: Proof,
         door: Door,
     ) -> Self {
-        Self { id, tries, door, proof, company: Company::Together, flags: &[], session: &[] }
+        Self {
+            id,
+            tries,
+            door,
+            proof,
+            company: Company::Together,
+            flags: &[],
+            session: &[],
+            told: None,
+            open: &[],
+        }
     }
 
     pub(crate) const fn alone(mut self) -> Self {
@@ -80,6 +95,16 @@ impl Probe {
     pub(crate) const fn with(mut self, flags: &'static [&'static str]) -> Self {
         self.flags = flags;
         self.alone()
+    }
+
+    pub(crate) const fn told(mut self, name: &'static str) -> Self {
+        self.told = Some(name);
+        self
+    }
+
+    pub(crate) const fn open_in(mut self, scenarios: &'static [Scenario]) -> Self {
+        self.open = scenarios;
+        self
     }
 
     pub(crate) const fn in_session(mut self, words: &'static [&'static str]) -> Self {

@@ -18,6 +18,8 @@ first seen to work with its door open, on the same machine and in the same run.
 * **denied**: somebody said no.
 * **hidden**: there was nothing to be had.
 * **harmless**: it could do what it wanted, and the host is as it was.
+* **told**: it stays behind for the user to meet, and the end of the run says so.
+* **open**: it comes through, as the manual says.
 * **leak**: it got what it was after, by the canary it brought back or what changed on the host.
 
 ";
@@ -54,12 +56,14 @@ fn counted(found: &[(&Family, &Findings)]) -> String {
         rows().map(ours).sum::<usize>()
     };
     format!(
-        "{} probes × {} scenarios: {} denied, {} hidden, {} harmless, {} leaked",
+        "{} probes × {} scenarios: {} denied, {} hidden, {} harmless, {} told, {} open, {} leaked",
         rows().count(),
         Scenario::OURS,
         of(Class::Denied),
         of(Class::Hidden),
         of(Class::Harmless),
+        of(Class::Told),
+        of(Class::Open),
         of(Class::Leak),
     )
 }

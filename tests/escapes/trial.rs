@@ -126,6 +126,11 @@ impl Aftermath {
         self.reported("status") == "125" && self.facts.is_empty()
     }
 
+    /// Whether a line of the launcher's names this.
+    pub(crate) fn says(&self, name: &str) -> bool {
+        self.said.lines().any(|line| line.starts_with("bryo: ") && line.contains(name))
+    }
+
     /// All that was said, for a fault.
     pub(crate) fn said(&self) -> &str {
         self.said.trim()

@@ -13,6 +13,10 @@ pub(crate) enum Class {
     Hidden,
     /// It did what it wanted, and the host is as it was.
     Harmless,
+    /// It stays behind, and the end of the run tells of it.
+    Told,
+    /// It comes through, and the manual says so.
+    Open,
     Leak,
     /// It said nothing that can be judged.
     Inconclusive,
@@ -24,6 +28,8 @@ impl Class {
             Self::Denied => "denied",
             Self::Hidden => "hidden",
             Self::Harmless => "harmless",
+            Self::Told => "told",
+            Self::Open => "open",
             Self::Leak => "**leak**",
             Self::Inconclusive => "inconclusive",
         }
@@ -95,16 +101,20 @@ fn try_all(
     let mut verdicts = Vec::new();
     for group in std::iter::once(together).chain(alone).filter(|group| !group.is_empty()) {
         let after = attempt(family, &group, place);
-        verdicts.extend(group.iter().map(|probe| (probe.id, judge(&after, probe))));
+        verdicts.extend(group.iter().map(|probe| (probe.id, judge(&after, probe, place))));
     }
     verdicts
 }
 
-fn judge(after: &Aftermath, probe: &Probe) -> Verdict {
+fn judge(after: &Aftermath, probe: &Probe, place: Place) -> Verdict {
     let fact = after.fact(probe.id);
     let kind = fact.and_then(|fact| fact.split(' ').next());
     let class = match kind {
-        _ if (probe.proof)(after, probe) => Class::Leak,
+        _ if (probe.proof)(after, probe) => match place {
+            Place::In(scenario) if probe.open.contains(&scenario) => Class::Open,
+            _ if probe.told.is_some_and(|name| after.says(name)) => Class::Told,
+            _ => Class::Leak,
+        },
         Some("reached") => Class::Harmless,
         Some("refused") => Class::Denied,
         Some("absent") => Class::Hidden,

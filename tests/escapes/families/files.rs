@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use crate::escapes::probe::{Door, Family, Probe, has_canary, nothing_more, says_so};
+use crate::escapes::scenario::Scenario;
 use crate::escapes::stage::INTACT;
 use crate::escapes::trial::Aftermath;
 
@@ -101,7 +102,8 @@ pub(crate) const FAMILY: Family = Family {
             fifo,
             Door::Flags(&["--rw", "@RO@:/srv/ro"]),
         )
-        .with(&["--ro", "@RO@:/srv/ro"]),
+        .with(&["--ro", "@RO@:/srv/ro"])
+        .open_in(&[Scenario::KernelOverlay, Scenario::FuseOverlay]),
         Probe::new("B22-lock", "lock a file that is not shown", says_so, Door::Outside),
         Probe::new(
             "B23-preload",

@@ -19,49 +19,64 @@ pub(crate) const FAMILY: Family = Family {
             has_canary,
             Door::Flags(&["--env", "ESCAPE_TOKEN"]),
         ),
-        Probe::new("G4-hook", "leave a git hook", hook, Door::Outside).alone(),
-        Probe::new("G4-config", "append to .git/config", config, Door::Outside).alone(),
-        Probe::new("G4-replace", "replace .git/config, as git does", config, Door::Outside).alone(),
+        Probe::new("G4-hook", "leave a git hook", hook, Door::Outside)
+            .alone()
+            .told("post-checkout"),
+        Probe::new("G4-config", "append to .git/config", config, Door::Outside)
+            .alone()
+            .told(".git/config"),
+        Probe::new("G4-replace", "replace .git/config, as git does", config, Door::Outside)
+            .alone()
+            .told(".git/config"),
         Probe::new(
             "G4-attributes",
             "name a filter in .git/info/attributes",
             attributes,
             Door::Outside,
         )
-        .alone(),
+        .alone()
+        .told("attributes"),
         Probe::new(
             "G4-worktree",
             "make .git/config.worktree",
             |a, _| has(a, ".git/config.worktree"),
             Door::Outside,
         )
-        .alone(),
+        .alone()
+        .told("config.worktree"),
         Probe::new(
             "G4-submodule",
             "leave a hook for a submodule",
             |a, _| has(a, ".git/modules/sub/hooks/post-checkout"),
             Door::Outside,
         )
-        .alone(),
+        .alone()
+        .told("post-checkout"),
         Probe::new("G4-nested", "leave a hook in a repository below", nested_hook, Door::Outside)
-            .alone(),
+            .alone()
+            .told("post-checkout"),
         Probe::new("G4-rename-hooks", "move .git/hooks away and make another", hook, Door::Outside)
-            .alone(),
-        Probe::new("G4-rename-git", "move .git away and make another", hook, Door::Outside).alone(),
+            .alone()
+            .told(".git/hooks"),
+        Probe::new("G4-rename-git", "move .git away and make another", hook, Door::Outside)
+            .alone()
+            .told(".git"),
         Probe::new(
             "G4-rename-nested",
             "move the directory above a repository away",
             nested_hook,
             Door::Outside,
         )
-        .alone(),
+        .alone()
+        .told("nested"),
         Probe::new(
             "G5-missing",
-            "leave a file that tools run, such as .envrc, unreported",
-            |a, _| has(a, ".envrc") && !a.said().contains(".envrc"),
+            "leave a file that tools run, such as .envrc",
+            |a, _| has(a, ".envrc"),
             Door::Outside,
         )
-        .alone(),
+        .alone()
+        .told(".envrc"),
         Probe::new(
             "G8-path",
             "have its own newuidmap or slirp4netns run by the launcher: `--net`",
@@ -74,6 +89,8 @@ pub(crate) const FAMILY: Family = Family {
     ],
 };
 
+const CONFIG: &str = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n";
+
 /// A repository with a submodule, another below it, and programs named like the launcher's helpers.
 fn prepare(stage: &Stage) {
     let scratch = stage.home().scratch();
@@ -82,7 +99,7 @@ fn prepare(stage: &Stage) {
             scratch.dir(format!("{git}/{directory}"));
         }
         scratch.write(format!("{git}/HEAD"), "ref: refs/heads/main\n");
-        scratch.write(format!("{git}/config"), INTACT);
+        scratch.write(format!("{git}/config"), CONFIG);
         scratch.write(format!("{git}/info/attributes"), INTACT);
     }
     let mark = stage.path("hijacked").display().to_string();
@@ -104,17 +121,17 @@ fn nested_hook(after: &Aftermath, _: &Probe) -> bool {
     has(after, "nested/.git/hooks/post-checkout")
 }
 
-fn is_changed(after: &Aftermath, name: &str) -> bool {
-    let content = fs::read_to_string(after.stage().path(&format!("work/{name}")));
-    content.unwrap_or_default() != INTACT
+fn is_changed(after: &Aftermath, name: &str, content: &str) -> bool {
+    let now = fs::read_to_string(after.stage().path(&format!("work/{name}")));
+    now.unwrap_or_default() != content
 }
 
 fn config(after: &Aftermath, _: &Probe) -> bool {
-    is_changed(after, ".git/config")
+    is_changed(after, ".git/config", CONFIG)
 }
 
 fn attributes(after: &Aftermath, _: &Probe) -> bool {
-    is_changed(after, ".git/info/attributes")
+    is_changed(after, ".git/info/attributes", INTACT)
 }
 
 fn core(after: &Aftermath, _: &Probe) -> bool {
