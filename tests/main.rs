@@ -30,6 +30,7 @@ mod report;
 mod rootfs;
 mod seccomp;
 mod streams;
+mod self_test;
 mod terminal;
 mod view;
 mod view_flags;

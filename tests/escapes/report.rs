@@ -29,7 +29,7 @@ const FOOT: &str = include_str!("elsewhere.md");
 /// Compares the table with the committed one, and says the count.
 pub(crate) fn compare(found: &[(&Family, &Findings)]) {
     let count = counted(found);
-    let _ = std::io::stderr().write_all(format!("\nsummary: escapes: {count}\n").as_bytes());
+    let _ = std::io::stderr().write_all(format!("\nescapes: {count}\n").as_bytes());
     let table = table(found, &count);
     let path = place::tree().join("tests/escapes/README.md");
     if std::env::var_os("BRYO_BLESS").is_some() {
