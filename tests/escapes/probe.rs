@@ -36,7 +36,7 @@ pub(crate) struct Probe {
     pub(crate) session: &'static [&'static str],
     /// The name by which the run tells at its end of what was left behind, if it is to tell.
     pub(crate) told: Option<&'static str>,
-    /// Where it comes through, and the manual says so.
+    /// Where it comes through, and `SECURITY.md` says so.
     pub(crate) open: &'static [Scenario],
 }
 

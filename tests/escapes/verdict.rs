@@ -15,7 +15,7 @@ pub(crate) enum Class {
     Harmless,
     /// It stays behind, and the end of the run tells of it.
     Told,
-    /// It comes through, and the manual says so.
+    /// It comes through, and `SECURITY.md` says so.
     Open,
     Leak,
     /// It said nothing that can be judged.
@@ -44,10 +44,19 @@ pub(crate) struct Verdict {
     fact: String,
 }
 
+/// Whether the probe was seen to come through with its door open.
+#[derive(Debug)]
+enum Control {
+    Works,
+    /// The kernel has no such thing, outside of every sandbox either.
+    Lacks(String),
+    Fails(String),
+}
+
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) probe: &'static Probe,
-    control: Verdict,
+    control: Control,
     pub(crate) scenarios: Vec<Verdict>,
 }
 
@@ -58,23 +67,33 @@ pub(crate) struct Findings {
 
 /// Tries the whole family, everywhere.
 pub(crate) fn examine(family: &'static Family) -> Findings {
-    let mut rows: Vec<Row> = Vec::new();
-    let controls = doors(family);
-    let mut columns: Vec<Vec<(&str, Verdict)>> = Vec::new();
-    for scenario in Scenario::ALL {
-        let all: Vec<&Probe> = family.probes.iter().collect();
-        columns.push(try_all(family, &all, Place::In(scenario)));
+    let all: Vec<&Probe> = family.probes.iter().collect();
+    let mut columns = Scenario::ALL.map(|scenario| try_all(family, &all, Place::In(scenario)));
+    let mut controls = Vec::new();
+    for (door, probes) in doors(family) {
+        controls.extend(try_all(family, &probes, Place::With(door)));
     }
-    let mut control_verdicts = Vec::new();
-    for (door, probes) in controls {
-        control_verdicts.extend(try_all(family, &probes, Place::With(door)));
-    }
-    for probe in family.probes {
-        let control = take(&mut control_verdicts, probe.id);
+    let row = |probe: &'static Probe| {
+        let control = control(family, probe, take(&mut controls, probe.id));
         let scenarios = columns.iter_mut().map(|column| take(column, probe.id)).collect();
-        rows.push(Row { probe, control, scenarios });
+        Row { probe, control, scenarios }
+    };
+    Findings { rows: family.probes.iter().map(row).collect() }
+}
+
+/// Where the door is of no help, the machine without any sandbox tells why.
+fn control(family: &'static Family, probe: &'static Probe, verdict: Verdict) -> Control {
+    const UNKNOWN: [&str; 3] = ["ENOSYS", "EAFNOSUPPORT", "EOPNOTSUPP"];
+    if verdict.class == Class::Leak {
+        return Control::Works;
     }
-    Findings { rows }
+    let outside = attempt(family, &[probe], Place::With(Door::Outside));
+    let fact = outside.fact(probe.id).unwrap_or_default();
+    let lacks = fact.starts_with("lacks") || UNKNOWN.iter().any(|errno| fact.ends_with(errno));
+    match lacks {
+        true => Control::Lacks(format!("{}: {fact}", probe.id)),
+        false => Control::Fails(verdict.fact),
+    }
 }
 
 /// The doors of a family, each with the probes that it is to let through.
@@ -134,16 +153,16 @@ impl Findings {
     pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         for Row { probe, control, scenarios } in &self.rows {
-            if control.class != Class::Leak {
+            if let Control::Fails(fact) = control {
                 let door = probe.door.in_words();
-                let fact = &control.fact;
                 faults.push(format!("{}: proves nothing: with {door}: {fact}", probe.id));
             }
+            let is_lacking = matches!(control, Control::Lacks(_));
             for (scenario, verdict) in Scenario::ALL.iter().zip(scenarios) {
                 let ours = *scenario != Scenario::Bubblewrap;
                 let is_fault = match verdict.class {
                     Class::Leak => ours,
-                    class => class == Class::Inconclusive,
+                    class => class == Class::Inconclusive && !is_lacking,
                 };
                 if is_fault {
                     let title = scenario.title();
@@ -154,5 +173,16 @@ impl Findings {
             }
         }
         faults
+    }
+
+    /// What this machine has not, so that nothing could be proved.
+    pub(crate) fn lacks(&self) -> Vec<&str> {
+        let mut lacks = Vec::new();
+        for row in &self.rows {
+            if let Control::Lacks(why) = &row.control {
+                lacks.push(why.as_str());
+            }
+        }
+        lacks
     }
 }
