@@ -5,16 +5,19 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::probe::{Family, Probe};
 use super::programs;
 use super::services::Services;
-use crate::support::{Home, program};
+use crate::support::{Home, patient, program};
 
 /// What every file to be kept as it is holds.
 pub(crate) const INTACT: &str = "INTACT\n";
+
+const PROBE_TAKES: Duration = Duration::from_secs(4);
 
 const SECRETS: [&str; 6] = [
     ".ssh/id_ed25519",
@@ -85,8 +88,14 @@ impl Stage {
             .into();
         words.extend(["tty=@TTY@", "victim=@VICTIM@", "shm=@SHM@"].map(str::to_owned));
         words.push(format!("token={}", self.token()));
+        words.push(self.seconds());
         words.extend(self.services.words());
         words
+    }
+
+    /// The time that a probe has.
+    pub(crate) fn seconds(&self) -> String {
+        format!("seconds={}", patient(PROBE_TAKES).as_secs())
     }
 
     /// A name in places that all of the host's programs share.

@@ -53,6 +53,7 @@ fn words(stage: &Stage, family: &Family, probes: &[&Probe], place: Place) -> Vec
         format!("SSH_AUTH_SOCK={}", stage.services().agent().display()),
         stage.path("work/session").display().to_string(),
         format!("report={}", stage.path("report").display()),
+        stage.seconds(),
     ];
     let (flags, session) = probes.first().map_or((&[][..], &[][..]), |it| (it.flags, it.session));
     words.extend(family.session.iter().chain(session).map(|word| stage.fill(word)));

@@ -339,13 +339,15 @@ static void setuid_program(const char *id)
         _exit(1);
     }
     snprintf(path, sizeof path, "/proc/%d/status", pid);
-    for (int i = 0; i < 100 && effective == own; i++) {
+    /* Whoever it is to be, it is from its first moment. */
+    for (int i = 0, runs = 0; i < 500 && !runs; i++, poll(NULL, 0, 3)) {
         FILE *status = fopen(path, "r");
-        while (status && fgets(line, sizeof line, status))
+        while (status && fgets(line, sizeof line, status)) {
+            runs |= !strcmp(line, "Name:\tsu\n");
             sscanf(line, "Uid: %u %u", &real, &effective);
+        }
         if (status)
             fclose(status);
-        poll(NULL, 0, 3);
     }
     kill(pid, SIGKILL);
     if (effective != own)

@@ -90,7 +90,7 @@ static void serve(const char *id)
 {
     (void)id;
     struct sockaddr_in address = {.sin_family = AF_INET};
-    struct timeval patience = {1, 0};
+    struct timeval patience = {seconds() / 2, 0};
     int yes = 1, fd = must(socket(AF_INET, SOCK_STREAM, 0), "socket");
     address.sin_port = htons(given_number("free"));
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);

@@ -32,9 +32,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* No probe takes longer; what waits for a host that does not answer ends here. */
-#define SECONDS 4
-
 struct probe {
     const char *id;
     void (*run)(const char *id);
@@ -58,6 +55,9 @@ static inline const char *given(const char *name)
 }
 
 static inline long given_number(const char *name) { return strtol(given(name), NULL, 0); }
+
+/* No probe takes longer; what waits for a host that does not answer ends then. */
+static inline unsigned seconds(void) { return given_number("seconds"); }
 
 /* A path below a given directory; good until the fourth call after this one. */
 static inline const char *below(const char *directory, const char *rest)
@@ -150,7 +150,7 @@ static void try_probe(const struct probe *probe)
     snprintf(fact, sizeof fact, "probe: %s ", probe->id);
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(SECONDS);
+        alarm(seconds());
         probe->run(probe->id);
         say("silent it returned");
     }

@@ -71,7 +71,7 @@ static void beat(const char *id)
     for (int fd = 0; fd < 3; fd++)
         close(fd);
     int fd = open(below("work", id), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    for (int i = 0; fd >= 0 && i < 150; i++) {
+    for (unsigned i = 0; fd >= 0 && i < seconds() * 40; i++) {
         (void)!write(fd, ".", 1);
         usleep(20000);
     }
@@ -103,7 +103,7 @@ static void wait_to_be_killed(void)
     for (int fd = 0; fd < 3; fd++)
         close(fd);
     (void)open(below("work", "ready"), O_WRONLY | O_CREAT, 0644);
-    sleep(SECONDS);
+    sleep(seconds());
     _exit(0);
 }
 

@@ -29,8 +29,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS 60
-
 static int count;
 static char **words;
 
@@ -42,6 +40,9 @@ static const char *given(const char *name)
             return words[i] + length + 1;
     return NULL;
 }
+
+/* Longer than all probes of a start take. */
+static unsigned seconds(void) { return strtoul(given("seconds") ? given("seconds") : "4", NULL, 10) * 12; }
 
 static void die(const char *what)
 {
@@ -83,7 +84,7 @@ static pid_t start_victim(const char *canary)
     pid_t pid = fork();
     if (pid == 0) {
         setsid();
-        alarm(SECONDS);
+        alarm(seconds());
         close(ready[0]);
         /* Close on exec: its end says that the program runs. */
         fcntl(ready[1], F_SETFD, FD_CLOEXEC);
@@ -105,7 +106,7 @@ static void be_victim(void)
 {
     prctl(0x59616d61 /* PR_SET_PTRACER */, -1UL, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    alarm(SECONDS);
+    alarm(seconds());
     for (;;)
         pause();
 }
@@ -164,7 +165,7 @@ static int wait_for(pid_t pid)
 {
     const char *sign = given("kill-when");
     int status = 0;
-    for (int i = 0; sign && i < SECONDS * 100 && access(sign, F_OK); i++) {
+    for (unsigned i = 0; sign && i < seconds() * 100 && access(sign, F_OK); i++) {
         if (waitpid(pid, &status, WNOHANG) == pid)
             return status;
         pause_ms(10);
@@ -212,7 +213,7 @@ int main(int argc, char **argv)
         count++;
     if (count >= argc - 2 || !given("report"))
         return 2;
-    alarm(SECONDS);
+    alarm(seconds());
     keep_key(given("key"));
     struct termios settings;
     memset(&settings, 0, sizeof settings);
