@@ -10,6 +10,9 @@ use crate::support::{Bryo, Terminal};
 
 const LIMIT: Duration = Duration::from_secs(50);
 
+/// How long something may hold the terminal when the session has ended.
+const SCREEN_CLOSES: Duration = Duration::from_secs(2);
+
 /// Who starts it, and how.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
@@ -88,7 +91,7 @@ fn without_terminal(stage: &Stage, words: &[String]) -> String {
 fn at_terminal(stage: &Stage, words: &[String]) -> String {
     let mut terminal = Terminal::spawn(stage.home(), words);
     terminal.wait(LIMIT);
-    terminal.screen()
+    terminal.last_screen(SCREEN_CLOSES)
 }
 
 /// `probe: ID FACT`, from among what else was said.
