@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use rustix::fs::{FileType, Mode, OFlags};
@@ -47,9 +48,8 @@ impl Stage {
         stage.write_targets(family);
         stage.write_rootfs();
         stage.write_shared_places();
-        for name in ["session", family.name] {
-            fs::copy(programs::program(name), stage.path(&format!("work/{name}"))).unwrap();
-        }
+        stage.copy_program(&programs::program("session"), "work/session");
+        stage.copy_program(&programs::program(family.name), &format!("work/{}", family.name));
         (family.prepare)(&stage);
         stage
     }
@@ -136,10 +136,17 @@ impl Stage {
         for directory in ["bin", "dev", "proc", "run", "tmp", "root", "etc"] {
             scratch.dir(format!("rootfs/{directory}"));
         }
-        fs::copy(program("busybox").unwrap(), self.path("rootfs/bin/busybox")).unwrap();
+        self.copy_program(&program("busybox").unwrap(), "rootfs/bin/busybox");
         symlink("busybox", self.path("rootfs/bin/sh")).unwrap();
         scratch.write("rootfs/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
         scratch.write("rootfs/etc/group", "root:x:0:\n");
+    }
+
+    /// By a process of its own: what this one has open for writing, another thread's child may hold
+    /// open when it is to be run (ETXTBSY).
+    fn copy_program(&self, program: &Path, below: &str) {
+        let copied = Command::new("cp").arg(program).arg(self.path(below)).status().unwrap();
+        assert!(copied.success(), "cannot copy `{}`", program.display());
     }
 
     fn write_shared_places(&mut self) {
