@@ -32,6 +32,8 @@ use families::ALL;
 use probe::Family;
 use verdict::{Findings, examine};
 
+use crate::support::place;
+
 /// What became of a family; tried by whoever asks first.
 fn findings(family: &'static Family) -> &'static Findings {
     static FOUND: [OnceLock<Findings>; ALL.len()] = [const { OnceLock::new() }; ALL.len()];
@@ -91,4 +93,18 @@ fn the_table_is_what_was_found() {
         skip!("the table is of a machine that has all; this one lacks {lack}");
     }
     report::compare(&found);
+}
+
+/// Rows that are said to be tested elsewhere are.
+#[test]
+fn the_tests_named_in_the_table_are_there() {
+    let named = include_str!("elsewhere.md").split('`').filter_map(|word| word.split_once("::"));
+    let mut count = 0;
+    for (module, test) in named.filter(|(_, test)| !test.is_empty()) {
+        let path = place::tree().join(format!("tests/{module}.rs"));
+        let source = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(source.contains(&format!("fn {test}()")), "there is no `{module}::{test}`");
+        count += 1;
+    }
+    assert!(count > 10);
 }
