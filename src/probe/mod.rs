@@ -102,7 +102,7 @@ pub const ALL: [Probe; 22] = [
     probe("home", "see the home of the user", files::home, files::is_home),
     probe("read-only-file", "write to a file shown read-only", files::read_only, files::ro_changed),
     probe("stdin", "write to the file behind `< file`", files::stdin, files::stdin_changed),
-    probe("descriptor", "use a descriptor that leaked", files::descriptor, has_canary),
+    probe("descriptor", "hold a descriptor that leaked", files::descriptor, files::is_leaked),
     probe("set-uid", "leave a set-uid file", files::set_uid, files::is_set_uid),
     probe("git-hook", "leave a git hook", files::git_hook, files::has_hook),
     probe("environment", "find a token in the environment", neighbours::environment, has_canary),
