@@ -29,7 +29,7 @@ fn an_open_door_is_a_leak() {
     for (flags, tries) in [
         (&["--allow", "setuid-bits"][..], "leave a set-uid file"),
         (&["--allow", "terminal-input"][..], "push input into a terminal"),
-        (&["--env", "BRYO_SELF_TEST_TOKEN"][..], "find a token in the environment"),
+        (&["--env", "SELF_TEST_TOKEN"][..], "find a token in the environment"),
         (&["--net=host"][..], "ask one on the host's loopback"),
     ] {
         let line = format!("  LEAK  {tries}: from `bryo run {}`: ", flags.join(" "));

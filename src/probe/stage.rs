@@ -23,7 +23,7 @@ use super::{Said, neighbours};
 /// What files to be kept as they are hold.
 pub(super) const INTACT: &str = "INTACT\n";
 /// The variable of the caller that holds the canary.
-pub(super) const TOKEN: &str = "BRYO_SELF_TEST_TOKEN";
+pub(super) const TOKEN: &str = "SELF_TEST_TOKEN";
 
 pub struct Stage {
     root: PathBuf,
