@@ -4,6 +4,7 @@
 //! main.rs      argv in, exit code out
 //! cli/         one file a verb: its flags become a Spec, its answer goes to print.rs
 //! store/       what is kept on disk between runs
+//! probe/       what is tried on a sandbox, to see whether it holds
 //! sandbox/     the story: caller, init, payload, and their parts
 //! plan/        Plan, resolve, explain
 //! spec/ host/  what was asked, what this machine can do
@@ -15,6 +16,7 @@ pub mod base;
 pub mod cli;
 pub mod host;
 pub mod plan;
+pub mod probe;
 pub mod sandbox;
 pub mod spec;
 pub mod store;

@@ -9,6 +9,7 @@ mod integrity;
 pub mod policy;
 mod print;
 mod run;
+mod self_test;
 mod usage;
 
 use std::ffi::OsString;
@@ -18,6 +19,11 @@ use crate::base::ExitCode;
 /// Carries out a command line; the exit status.
 #[must_use]
 pub fn main(arguments: Vec<OsString>) -> u8 {
+    if let Some((_, words)) =
+        arguments.split_first_chunk::<2>().filter(|(it, _)| it[1] == self_test::VERB)
+    {
+        return self_test::be_probe(words);
+    }
     let command_line = match help::is_asked(&arguments) {
         true => command().mut_subcommand("run", help::explained),
         false => command(),

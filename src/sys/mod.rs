@@ -27,6 +27,7 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod stream;
+pub mod surface;
 pub mod terminal;
 pub mod traffic;
 pub mod usage;
