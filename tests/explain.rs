@@ -13,7 +13,7 @@ fn it_draws_and_runs_nothing() {
         .stdout_contains("command      touch made\n")
         .stdout_contains(format!("starts in    {}\n", work.display()))
         .stdout_contains("[--hide]\n")
-        .stdout_contains(format!("changes      for good  {}\n", work.display()))
+        .stdout_contains(format!("changes      for good   {}\n", work.display()))
         .stdout_contains("network      none: only a loopback of its own\n")
         .check();
     assert!(!work.join("made").exists());

@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 9] = [
     &["cli"],
     &["changes"],
     &["store"],
-    &["sandbox"],
+    &["sandbox", "probe"],
     &["plan"],
     &["spec", "host"],
     &["base"],

@@ -70,6 +70,14 @@ impl IdMap {
         Self(lines)
     }
 
+    /// Whether an id outside is one of those inside.
+    #[must_use]
+    pub fn reaches(&self, outside: u32) -> bool {
+        self.0
+            .iter()
+            .any(|line| IdRange { first: line.outside, count: line.count }.contains(outside))
+    }
+
     #[must_use]
     pub fn outside_of(&self, inside: u32) -> Option<u32> {
         self.0.iter().find_map(|line| {

@@ -17,6 +17,19 @@ impl Size {
     pub const TIB: u64 = 1 << 40;
 }
 
+impl Size {
+    /// About so much, for a person: `12.3M`.
+    #[must_use]
+    pub fn rounded(self) -> String {
+        let units = [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")];
+        match units.into_iter().find(|(unit, _)| self.0 >= *unit) {
+            Some((unit, name)) if self.0.is_multiple_of(unit) => format!("{}{name}", self.0 / unit),
+            Some((unit, name)) => format!("{:.1}{name}", self.0 as f64 / unit as f64),
+            None => self.0.to_string(),
+        }
+    }
+}
+
 impl FromStr for Size {
     type Err = String;
 
@@ -78,6 +91,14 @@ mod tests {
             let error = text.parse::<Size>().unwrap_err();
             assert!(error.contains(&format!("`{text}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_rounded_is_short() {
+        assert_eq!(Size(0).rounded(), "0");
+        assert_eq!(Size(1023).rounded(), "1023");
+        assert_eq!(Size(512 << 20).rounded(), "512M");
+        assert_eq!(Size((3 << 29) + 5).rounded(), "1.5G");
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! `bryo doctor`: what this machine gives a sandbox, and what would give the rest.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -7,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::base::{Error, Result, Text};
 use crate::host::findings::{Examination, Finding, State, examine};
 
-use super::print;
+use super::{print, self_test};
 
 /// `bryo run` would fail here. Not 125: doctor itself has done its work.
 const SICK: u8 = 1;
@@ -21,7 +22,7 @@ const INSTALLED: &str = "profile bryo @{bryo} ";
 pub(super) fn command() -> Command {
     Command::new("doctor")
         .about("Tell what works on this machine, and how to get the rest")
-        .after_help("Exit status: 0 if `bryo run` works here, 1 if it does not.")
+        .after_help("Exit status: 0 if `bryo run` works here and holds, 1 if it does not.")
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Answer in JSON"))
         .arg(
             Arg::new("apparmor-profile")
@@ -30,9 +31,29 @@ pub(super) fn command() -> Command {
                 .conflicts_with("json")
                 .help("Print the AppArmor profile that Ubuntu 24.04 wants for this program"),
         )
+        .arg(
+            Arg::new("self-test")
+                .long("self-test")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("apparmor-profile")
+                .help("Attack a sandbox from inside, and tell what came through"),
+        )
+        .arg(
+            Arg::new("flags")
+                .value_name("FLAGS")
+                .num_args(1..)
+                .last(true)
+                .requires("self-test")
+                .value_parser(clap::value_parser!(OsString))
+                .help("Test the sandbox that these flags of `bryo run` make"),
+        )
 }
 
 pub(super) fn doctor(matches: &ArgMatches) -> Result<u8> {
+    if matches.get_flag("self-test") {
+        let flags = matches.get_many::<OsString>("flags").into_iter().flatten().cloned();
+        return self_test::run(&flags.collect::<Vec<_>>(), matches.get_flag("json"));
+    }
     if matches.get_flag("apparmor-profile") {
         print::answer(profile_for_this_program()?.trim_end());
         return Ok(0);

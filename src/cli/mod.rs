@@ -9,9 +9,11 @@ mod discard;
 mod doctor;
 mod flags;
 mod help;
+mod integrity;
 pub mod policy;
 mod print;
 mod run;
+mod self_test;
 mod r#try;
 mod usage;
 
@@ -22,6 +24,11 @@ use crate::base::ExitCode;
 /// Carries out a command line; the exit status.
 #[must_use]
 pub fn main(arguments: Vec<OsString>) -> u8 {
+    if let Some((_, words)) =
+        arguments.split_first_chunk::<2>().filter(|(it, _)| it[1] == self_test::VERB)
+    {
+        return self_test::be_probe(words);
+    }
     let command_line = match help::is_asked(&arguments) {
         true => command().mut_subcommand("run", help::explained),
         false => command(),

@@ -94,6 +94,11 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "bryo: note: {text}");
 }
 
+/// One line of numbers, at the end.
+pub(super) fn stats(text: &str) {
+    let _ = writeln!(std::io::stderr(), "bryo: stats: {text}");
+}
+
 /// What could not be done and why; then what helps. Returns the exit status to end with.
 pub(super) fn error(error: &Error) -> u8 {
     let mut text = format!("bryo: error: {error}\n");

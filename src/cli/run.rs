@@ -12,7 +12,7 @@ use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
 
 use super::policy::Place;
-use super::{flags, help, print};
+use super::{flags, help, integrity, print};
 
 pub(super) fn command() -> Command {
     let command = Command::new("run")
@@ -120,8 +120,20 @@ pub(super) fn launch(plan: &Plan) -> Result<u8> {
     for warning in &plan.warnings {
         print::warning(warning);
     }
-    let outcome = sandbox::launch(plan).map_err(with_remedy)?;
-    Ok(outcome.exit_status())
+    let ended = sandbox::launch(plan);
+    let outcome = ended.outcome.map_err(with_remedy);
+    if let Ok(outcome) = &outcome {
+        if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
+            print::error(&excess.told());
+        }
+        if let Some(usage) = outcome.usage {
+            print::stats(&usage.to_string());
+        }
+    }
+    integrity::tell(&ended.integrity);
+    let status = outcome?.exit_status();
+    ended.integrity.verdict()?;
+    Ok(status)
 }
 
 /// All that was asked.

@@ -3,8 +3,11 @@
 
 mod account;
 mod answer;
+mod cgroup;
 mod contents;
+mod disk;
 pub mod findings;
+mod git_config;
 mod kept;
 mod kernel;
 mod mounts;
@@ -13,11 +16,15 @@ mod overlay;
 mod paths;
 mod programs;
 pub mod remedy;
+mod repository;
 mod resolver;
 mod subids;
 
+pub use crate::sys::rlimit::Bounds;
 pub use account::{Account, account_in, knows_group};
+pub use cgroup::{Cgroup, Cgroups, Inhabitants, Through, UserManager, Way};
 pub use contents::Contents;
+pub use disk::Disks;
 pub use kept::Kept;
 pub use kernel::Kernel;
 pub use mounts::{MountPoint, parse_mountinfo};
@@ -25,6 +32,7 @@ pub use needs::Needs;
 pub use overlay::{OverlayAbility, try_fuse_device, try_kernel_overlay};
 pub use paths::{PathFact, PathFacts};
 pub use programs::{Program, Programs};
+pub use repository::GitFacts;
 pub use resolver::ResolverConfig;
 pub use subids::{SubIds, parse_subid_file};
 
@@ -32,6 +40,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::{HostPath, Text};
+use crate::sys::rlimit;
 
 /// The facts about this machine and its user that decide what a run will be.
 #[derive(Clone, PartialEq, Debug)]
@@ -42,6 +51,8 @@ pub struct Host {
     pub environment: Vec<(Text, Text)>,
     pub kernel: Kernel,
     pub paths: PathFacts,
+    /// Of the working directory, where it may be shown.
+    pub git: GitFacts,
     pub programs: Programs,
     /// `Err` holds the reason why there are none. Read only when asked for.
     pub subids: Result<SubIds, String>,
@@ -51,6 +62,12 @@ pub struct Host {
     pub mounts: Vec<MountPoint>,
     pub resolver: ResolverConfig,
     pub contents: Contents,
+    /// Read only when asked for.
+    pub cgroups: Cgroups,
+    /// The disks that hold the paths that were named.
+    pub disks: Disks,
+    /// The resource limits of this process, by their names.
+    pub rlimits: Vec<(&'static str, Bounds)>,
     /// Why a fresh /proc cannot be mounted. Tried only when asked for.
     pub no_fresh_proc: Option<String>,
     /// The passwd file of the rootfs that was named.
@@ -73,7 +90,18 @@ impl Host {
             contents::of_rootfs(&HostPath::resolve(typed, &base, &account.home), Path::new(file))
         };
         Self {
+            cgroups: if needs.cgroups {
+                Cgroups::read(&account, variable(&environment, "XDG_RUNTIME_DIR"))
+            } else {
+                Cgroups::unread()
+            },
+            disks: disk::read(&needs.disks, &account.home, cwd.as_ref()),
+            rlimits: rlimit::all(),
             paths: PathFacts::read(needs, &account, cwd.as_ref()),
+            git: match &cwd {
+                Some(cwd) if needs.git => GitFacts::read(cwd),
+                _ => GitFacts::default(),
+            },
             subids: if needs.subids {
                 SubIds::read(&account, &programs)
             } else {
@@ -112,13 +140,17 @@ impl Host {
 
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&Text> {
-        self.environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, v)| v)
+        variable(&self.environment, name)
     }
 
     #[must_use]
     pub fn is_real_root(&self) -> bool {
         self.account.uid == 0 && self.kernel.effective_uid == 0 && self.kernel.maps_every_id
     }
+}
+
+fn variable<'a>(environment: &'a [(Text, Text)], name: &str) -> Option<&'a Text> {
+    environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, value)| value)
 }
 
 fn environment() -> Vec<(Text, Text)> {

@@ -10,8 +10,14 @@ pub struct Needs {
     pub kept: Option<Text>,
     pub user_network: bool,
     pub resolver: bool,
+    /// Who could bound a sandbox as a whole.
+    pub cgroups: bool,
+    /// Paths on disks that are to be bounded, as they were typed.
+    pub disks: Vec<Text>,
     /// Whether a fresh /proc can be mounted: only where a run without one would be taken.
     pub fresh_proc: bool,
+    /// What git obeys in the working directory.
+    pub git: bool,
     /// Paths of the host as they were typed.
     pub paths: Vec<Text>,
     /// Files whose content goes into the plan, as they were typed.

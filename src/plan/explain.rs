@@ -5,6 +5,7 @@
 mod confinement;
 mod filter;
 mod identity;
+mod limits;
 mod network;
 mod view;
 
@@ -30,6 +31,7 @@ pub fn explain(plan: &Plan) -> String {
     drawing.gap();
     network::draw(&mut drawing, plan);
     confinement::draw(&mut drawing, plan);
+    limits::draw(&mut drawing, plan);
     surroundings(&mut drawing, plan);
     choices(&mut drawing, plan);
     warnings(&mut drawing, plan);

@@ -13,7 +13,7 @@ mod view;
 pub use capabilities::PACKAGE_MANAGER_CAPABILITIES;
 pub use confinement::{Confinement, FileAccess, FileRule, Files, Landlock, Seccomp};
 pub use explain::explain;
-pub use limits::Limits;
+pub use limits::{CallerPlace, DiskBounds, Group, GroupMaker, Limits, Watched};
 pub use needs::needs;
 pub use resolve::resolve;
 pub use view::{Layer, OverlayDriverPlan, OverlayPlan, Root, ScratchPlan, Step, Upper, View};

@@ -14,7 +14,10 @@ use super::resolve::defaults;
 pub fn needs(spec: &Spec) -> Needs {
     let mut needs = Needs {
         subids: may_use_many_ids(spec),
+        git: true,
         overlay: makes_overlays(spec),
+        cgroups: bounds_as_a_whole(spec),
+        disks: spec.io_max.iter().map(|wish| wish.value.path.clone()).collect(),
         fresh_proc: spec.best_effort.as_ref().is_some_and(|wish| wish.value),
         ..Needs::default()
     };
@@ -74,6 +77,21 @@ pub(super) fn may_use_many_ids(spec: &Spec) -> bool {
                 || spec.rootfs.is_some()
         }
     }
+}
+
+/// Whether something was asked for that a cgroup holds or tells.
+fn bounds_as_a_whole(spec: &Spec) -> bool {
+    let is_asked_for = [
+        spec.memory.is_some(),
+        spec.cpus.is_some(),
+        spec.cpu_weight.is_some(),
+        spec.pids.is_some(),
+        spec.io_weight.is_some(),
+        !spec.io_max.is_empty(),
+        !spec.require.is_empty(),
+        spec.stats.as_ref().is_some_and(|wish| wish.value),
+    ];
+    is_asked_for.contains(&true)
 }
 
 fn makes_overlays(spec: &Spec) -> bool {

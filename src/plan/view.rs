@@ -17,6 +17,36 @@ pub struct View {
     pub overlay: Option<OverlayPlan>,
 }
 
+impl View {
+    /// The steps that a later one does not cover, whether writable or not.
+    pub fn visible(&self) -> impl Iterator<Item = &Step> {
+        let covered = |index: usize, step: &Step| {
+            self.steps[index + 1..].iter().any(|later| match later.layer {
+                Layer::Directory { .. } => false,
+                _ => step.at.is_within(&later.at),
+            })
+        };
+        let seen = self.steps.iter().enumerate();
+        seen.filter(move |(index, step)| !covered(*index, step)).map(|(_, step)| step)
+    }
+
+    /// Places of the host that the command may write to and that are not its own, the outermost
+    /// ones.
+    #[must_use]
+    pub fn writable_places(&self) -> Vec<&HostPath> {
+        let mut places: Vec<&HostPath> = Vec::new();
+        for step in self.visible() {
+            if let Layer::Bind { source, access: Access::ReadWrite } = &step.layer
+                && !places.iter().any(|wider| source.is_within(wider))
+            {
+                places.retain(|narrower| !narrower.is_within(source));
+                places.push(source);
+            }
+        }
+        places
+    }
+}
+
 /// What `/` is.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

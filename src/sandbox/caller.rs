@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::{Context, Error, Result};
 use crate::plan::{MapWriter, Plan};
-use crate::sys::clone::{Child, Fork, clone3};
+use crate::sys::clone::{Child, Fork, clone3_into};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{self, Change};
 use crate::sys::signal::{self, SignalQueue, Stopping, WakeUp};
@@ -17,6 +17,7 @@ use crate::sys::{Errno, file};
 use super::clock::{Clock, Tick};
 use super::confine::seccomp::Program;
 use super::helper::Helper;
+use super::limits::Limits;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
 use super::paper::Paper;
@@ -57,10 +58,10 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
     let filter = plan.confinement.filter.as_ref().map(Program::compile).transpose()?;
+    let limits = Limits::prepare(plan)?;
     process::give_back_unused_memory();
-    match clone3(namespaces::of_clone(plan))
-        .context(|| "cannot make a user namespace".to_owned())?
-    {
+    let clone = clone3_into(namespaces::of_clone(plan), limits.birthplace());
+    match clone.context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((wire, uplink, paper));
             let given = init::Given {
@@ -89,9 +90,11 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
                 paper,
                 stop_was_asked_for: false,
                 clock: Clock::new(plan),
+                limits,
             };
             let outcome = sandbox.prepare_streams(streams).and_then(|()| sandbox.supervise());
             let ended = sandbox.end();
+            let outcome = sandbox.limits.end(outcome);
             outcome.and_then(|outcome| ended.map(|()| outcome))
         }
     }
@@ -114,6 +117,7 @@ struct Sandbox<'a> {
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
     clock: Clock,
+    limits: Limits<'a>,
 }
 
 /// What one round of waiting found.
@@ -130,6 +134,7 @@ struct Woken {
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
         self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
+        self.limits.begin(&self.init)?;
         self.write_maps_if_it_is_ours()?;
         loop {
             let woken = self.wait(self.patience())?;
@@ -159,6 +164,7 @@ impl Sandbox<'_> {
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
+            self.limits.tick(&self.init)?;
             match self.clock.tick() {
                 Tick::NotYet => {}
                 Tick::TimeIsOver => {
@@ -178,7 +184,7 @@ impl Sandbox<'_> {
     fn patience(&self) -> Option<Duration> {
         let look_again =
             self.terminal.as_ref().filter(|it| it.is_waiting()).map(|_| FOREGROUND_CHECK);
-        [self.clock.until_next(), look_again].into_iter().flatten().min()
+        [self.clock.until_next(), self.limits.until_next(), look_again].into_iter().flatten().min()
     }
 
     fn wait(&self, timeout: Option<Duration>) -> Result<Woken> {
@@ -233,6 +239,10 @@ impl Sandbox<'_> {
                 }
                 Ok(None)
             }
+            Report::OfLimits(said) => match self.limits.hear(said, received.descriptor) {
+                Some(order) => self.order(&order).map(|()| None),
+                None => Ok(None),
+            },
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
             Report::Mapped => {
                 self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;
@@ -359,7 +369,7 @@ impl Sandbox<'_> {
         }
         // Already dead is what is wanted; any other failure would leave nothing more to try.
         let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
-        let _ = process::wait_for_end(self.init.pid);
+        self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
         self.relayed.finish()

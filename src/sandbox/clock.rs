@@ -48,6 +48,6 @@ impl Clock {
     }
 
     pub(super) fn outcome(&self, end: Change) -> Outcome {
-        Outcome { end, timed_out: self.timed_out }
+        Outcome { timed_out: self.timed_out, ..Outcome::new(end) }
     }
 }

@@ -51,6 +51,10 @@ impl Helper {
         }
     }
 
+    pub(super) fn pid(&self) -> i32 {
+        self.child.pid
+    }
+
     /// Readable when it has ended.
     pub(super) fn pidfd(&self) -> BorrowedFd<'_> {
         self.child.pidfd.as_fd()

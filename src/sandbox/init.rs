@@ -23,7 +23,7 @@ use super::overlay::{Overlays, Scratch};
 use super::relayed::Relayed;
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
-use super::{confine, identity, net, paper, payload, view};
+use super::{confine, identity, limits, net, paper, payload, view};
 
 /// What the caller has made ready before the clone.
 pub(super) struct Given<'a> {
@@ -42,7 +42,10 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
             process::exit_now(125)
         }
     };
-    let report = match supervise(&payload, &wire, &signals) {
+    let end = supervise(&payload, &wire, &signals);
+    // As with every report: a wire that cannot carry it has lost its caller.
+    let _ = limits::inside::tell_started(plan, payload.pid, &wire);
+    let report = match end {
         Ok(End::Exited(status)) => Report::Exited(status),
         Ok(End::Killed(signal)) => Report::Killed(signal),
         Err(error) => Report::Failed(error),
@@ -82,6 +85,7 @@ fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
     enter_network(network)?;
     shift_clocks(plan)?;
     net::finish(&plan.network, wire)?;
+    limits::inside::enter(plan, wire)?;
     hide_from_the_payload()?;
     let terminal = streams.map(|streams| Inside::open(streams, devpts, plan)).transpose()?;
     start_payload(plan, wire, terminal, &confinement)
@@ -198,7 +202,7 @@ fn supervise(payload: &Payload, wire: &Wire, signals: &SignalQueue) -> Result<En
             match wire.receive()?.map(|received| received.message) {
                 Some(Order::Signal(signal)) => payload.signal(signal)?,
                 Some(Order::Continue(place)) => payload.go_on(place)?,
-                Some(Order::MapsWritten | Order::NetworkReady) => {}
+                Some(Order::MapsWritten | Order::NetworkReady | Order::InGroup) => {}
                 None => process::exit_now(125),
             }
         }

@@ -10,7 +10,9 @@ mod confine;
 mod helper;
 mod identity;
 mod init;
+mod integrity;
 mod interpreter;
+mod limits;
 mod missing;
 mod namespaces;
 mod net;
@@ -30,18 +32,30 @@ use crate::base::{Error, Result};
 use crate::plan::Plan;
 use crate::sys::process::Change;
 
+use integrity::Watch;
 use status::Status;
 
+pub use integrity::{Change as Became, Cut, Finding, Integrity, What};
+pub use limits::{Excess, Usage};
+
 /// How a run ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Outcome {
     /// How the payload ended.
     pub end: Change,
     /// Whether bryo ended it, because its time was over.
     pub timed_out: bool,
+    /// Why it was killed, if it used too much.
+    pub excess: Option<Excess>,
+    /// Where that was asked for.
+    pub usage: Option<Usage>,
 }
 
 impl Outcome {
+    fn new(end: Change) -> Self {
+        Self { end, timed_out: false, excess: None, usage: None }
+    }
+
     /// What bryo's own exit status says of it.
     #[must_use]
     pub fn exit_status(self) -> u8 {
@@ -66,10 +80,24 @@ pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
     overlay::remove_tree(parent, name)
 }
 
+/// How a run ended, and what it left behind: whoever makes it fail hides nothing by that.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub outcome: Result<Outcome>,
+    pub integrity: Integrity,
+}
+
 /// Runs the plan to its end.
-pub fn launch(plan: &Plan) -> Result<Outcome> {
-    let status = Status::open(plan)?;
-    let result = caller::launch(plan, &status);
-    status.ended(&result);
-    result
+#[must_use]
+pub fn launch(plan: &Plan) -> Ended {
+    let status = match Status::open(plan) {
+        Ok(status) => status,
+        Err(error) => return Ended { outcome: Err(error), integrity: Integrity::default() },
+    };
+    let watch = Watch::begin(plan);
+    let outcome = caller::launch(plan, &status);
+    status.ended(&outcome);
+    let integrity = watch.end();
+    status.looked_at(&integrity);
+    Ended { outcome, integrity }
 }

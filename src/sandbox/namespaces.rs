@@ -9,8 +9,12 @@ pub(super) fn of_clone(plan: &Plan) -> CloneFlags {
         .and(CloneFlags::NEWNS)
         .and(CloneFlags::NEWPID)
         .and(CloneFlags::NEWUTS)
-        .and(CloneFlags::NEWIPC)
-        .and(CloneFlags::NEWCGROUP);
+        .and(CloneFlags::NEWIPC);
+    // A group of its own is to be the root of what it sees: init enters that namespace in it.
+    let flags = match plan.limits.group {
+        None => flags.and(CloneFlags::NEWCGROUP),
+        Some(_) => flags,
+    };
     match network_namespace(plan) {
         NetworkNamespace::MadeByClone => flags.and(CloneFlags::NEWNET),
         NetworkNamespace::Shared | NetworkNamespace::MadeByInit => flags,

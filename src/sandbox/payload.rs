@@ -8,9 +8,9 @@ use crate::sys::{Errno, file, process, signal};
 
 use super::command::{Attempt, Refusal};
 use super::confine::{self, Prepared};
-use super::identity;
 use super::terminal::Inside;
 use super::wire::{Report, Wire};
+use super::{identity, limits};
 
 /// Returns only when the command could not be executed: the status to exit with. What the kernel
 /// refused at the very end is left in `refusal`, for init to tell.
@@ -42,6 +42,7 @@ fn execute(
     }
     let keyring = confine::leave_keyring(plan)?;
     identity::become_payload(&plan.identity)?;
+    limits::rlimits::set(plan)?;
     enter_workdir(plan)?;
     give_signals_back()?;
     close_descriptors(plan)?;

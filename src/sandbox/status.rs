@@ -10,7 +10,8 @@ use crate::plan::Plan;
 use crate::sys::process::{self, Change};
 use crate::sys::{file, terminal};
 
-use super::Outcome;
+use super::limits::Resource;
+use super::{Integrity, Outcome, Usage};
 
 /// The descriptor that events are written to, if one was asked for.
 #[derive(Debug)]
@@ -18,12 +19,37 @@ pub(super) struct Status(Option<OwnedFd>);
 
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-enum Event {
+enum Event<'a> {
     Started,
-    Exited { status: i32 },
-    Killed { signal: i32 },
-    TimedOut,
-    Failed { error: String, status: u8 },
+    Exited {
+        status: i32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
+    },
+    Killed {
+        signal: i32,
+        /// Whether it was for its memory.
+        #[serde(skip_serializing_if = "is_false")]
+        oom: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
+    },
+    TimedOut {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        usage: Option<Usage>,
+    },
+    Failed {
+        error: String,
+        status: u8,
+    },
+    /// What was found after it.
+    Integrity(&'a Integrity),
+}
+
+// In the form in which serde asks.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(truth: &bool) -> bool {
+    !truth
 }
 
 impl Status {
@@ -53,9 +79,15 @@ impl Status {
 
     pub(super) fn ended(&self, result: &Result<Outcome>) {
         self.tell(&match result {
-            Ok(Outcome { timed_out: true, .. }) => Event::TimedOut,
-            Ok(Outcome { end: Change::Killed(signal), .. }) => Event::Killed { signal: *signal },
-            Ok(Outcome { end: Change::Exited(status), .. }) => Event::Exited { status: *status },
+            Ok(Outcome { timed_out: true, usage, .. }) => Event::TimedOut { usage: *usage },
+            Ok(Outcome { end: Change::Killed(signal), excess, usage, .. }) => Event::Killed {
+                signal: *signal,
+                oom: excess.is_some_and(|excess| excess.of == Resource::Memory),
+                usage: *usage,
+            },
+            Ok(Outcome { end: Change::Exited(status), usage, .. }) => {
+                Event::Exited { status: *status, usage: *usage }
+            }
             Ok(Outcome { end: Change::Stopped(_) | Change::Continued, .. }) => return,
             Err(error) => {
                 Event::Failed { error: error.to_string(), status: error.exit_code().number() }
@@ -63,7 +95,18 @@ impl Status {
         });
     }
 
-    fn tell(&self, event: &Event) {
+    /// Only what is worth a word: a run that left nothing behind has had its last one.
+    pub(super) fn looked_at(&self, integrity: &Integrity) {
+        if integrity.is_clean() {
+            return;
+        }
+        self.tell(&Event::Integrity(integrity));
+        if let Err(error) = integrity.verdict() {
+            self.ended(&Err(error));
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
         let Some(fd) = &self.0 else { return };
         let Ok(mut line) = serde_json::to_vec(event) else { return };
         line.push(b'\n');

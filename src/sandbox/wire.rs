@@ -11,6 +11,7 @@ use crate::base::{Error, Result};
 use crate::sys::socket;
 
 use super::confine::Enforced;
+use super::limits::inside::Said;
 use super::paper::Filters;
 use super::terminal::Place;
 
@@ -33,6 +34,8 @@ pub(super) enum Report {
     Stopped(i32),
     /// The id maps are in force: helpers outside may join the namespaces.
     Mapped,
+    /// Something for the limits.
+    OfLimits(Said),
     /// The payload has exited with this status.
     Exited(i32),
     /// The payload was killed by this signal.
@@ -46,6 +49,8 @@ pub(super) enum Order {
     MapsWritten,
     /// The network outside of init's reach works.
     NetworkReady,
+    /// Init is in its cgroup.
+    InGroup,
     /// Send the payload this signal.
     Signal(i32),
     /// Put the payload there on its terminal, if it has one, and continue it.

@@ -1,6 +1,6 @@
 //! New processes: `clone3(2)` with namespaces and a pidfd, and the plain fork.
 
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::call::{Errno, Result, checked};
 
@@ -46,21 +46,36 @@ pub enum Fork {
 /// Forks into new namespaces. The process must have a single thread: the child runs ordinary Rust
 /// code, and a lock that another thread held would stay locked in it for ever.
 pub fn clone3(flags: CloneFlags) -> Result<Fork> {
+    clone3_into(flags, None)
+}
+
+/// `CLONE_INTO_CGROUP` of linux/sched.h; libc's constant is too narrow for it.
+const INTO_CGROUP: u64 = 1 << 33;
+
+/// The same, with the child born into a cgroup (`CLONE_INTO_CGROUP`, Linux 5.7): a directory of
+/// cgroup v2.
+pub fn clone3_into(flags: CloneFlags, cgroup: Option<BorrowedFd<'_>>) -> Result<Fork> {
     let mut pidfd: RawFd = -1;
     // SAFETY: an all-zero clone_args is the documented "nothing asked" value.
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     args.flags = flags.bits() | libc::CLONE_PIDFD as u64;
     args.pidfd = &raw mut pidfd as u64;
     args.exit_signal = libc::SIGCHLD as u64;
+    if let Some(directory) = cgroup {
+        args.flags |= INTO_CGROUP;
+        args.cgroup = directory.as_raw_fd() as u64;
+    }
     // SAFETY: without CLONE_VM the child has a copy of this address space and stack, as after
     // fork(2); `args` and `pidfd` outlive the call; the process has one thread (see above).
     let answer =
         unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) };
     let answer = match answer {
-        -1 if Errno::last() == Errno::ENOSYS => clone_as_before(args.flags, &raw mut pidfd),
+        -1 if Errno::last() == Errno::ENOSYS && cgroup.is_none() => {
+            clone_as_before(args.flags, &raw mut pidfd)
+        }
         answer => answer,
     };
-    let pid = checked(answer, || format!("clone3({:#x})", flags.bits()))?;
+    let pid = checked(answer, || format!("clone3({:#x})", args.flags & !libc::CLONE_PIDFD as u64))?;
     if pid == 0 {
         return Ok(Fork::Child);
     }

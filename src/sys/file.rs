@@ -64,6 +64,12 @@ pub fn status_of_path(path: &Path) -> Result<FileStatus> {
         .named(|| format!("lstat({path:?})"))
 }
 
+/// The device that holds what a path names, every link followed: its major and minor number.
+pub fn device_of(path: &Path) -> Result<(u32, u32)> {
+    let stat = fs::stat(path).named(|| format!("stat({path:?})"))?;
+    Ok((fs::major(stat.st_dev), fs::minor(stat.st_dev)))
+}
+
 /// The filesystem type of an open file: the magic number of `statfs(2)`.
 pub fn filesystem_magic(fd: BorrowedFd<'_>) -> Result<i64> {
     #[allow(clippy::unnecessary_cast)]

@@ -34,6 +34,16 @@ pub fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()
 }
 
+/// The processor time that this process has taken so far.
+#[must_use]
+pub fn time_worked() -> std::time::Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let part = |it: i64| u64::try_from(it).unwrap_or(0);
+    std::time::Duration::from_secs(part(time.tv_sec))
+        + std::time::Duration::from_nanos(part(time.tv_nsec))
+}
+
 #[must_use]
 pub fn uid() -> u32 {
     rustix::process::getuid().as_raw()
@@ -141,7 +151,7 @@ fn wait(whom: Whom, options: i32) -> Result<Option<(i32, Change)>> {
     }
 }
 
-fn change_of(status: i32) -> Change {
+pub(super) fn change_of(status: i32) -> Change {
     if libc::WIFEXITED(status) {
         Change::Exited(libc::WEXITSTATUS(status))
     } else if libc::WIFSTOPPED(status) {

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 
 use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
-use bryo::host::{Host, Kept, PathFact};
+use bryo::host::{Cgroups, Host, Inhabitants, Kept, PathFact};
 use bryo::spec::word::Takes;
 use bryo::spec::words::find;
 use bryo::spec::{Layers, Origin, Spec, policy, profile};
 
-use crate::support::host::{everything, everything_but};
+use crate::support::host::{everything, everything_but, git_facts, own_cgroup};
 
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -48,6 +48,7 @@ pub(super) fn plans() -> Vec<Case> {
     let with_subids = "--ids=subids";
     vec![
         case("default", everything(), &[]),
+        case("submodules", everything_but(submodules), &["--integrity=off"]),
         case("nothing-installed", everything_but(bare), &["--root"]),
         case("root", everything(), &["--root"]),
         case("root-of-one-id", everything(), &["--root", "--ids=single"]),
@@ -140,6 +141,22 @@ pub(super) fn plans() -> Vec<Case> {
                 "--stats",
             ],
         ),
+        case(
+            "limits-in-own-cgroup",
+            everything_but(|host| alone_with(host, &["cpu", "memory", "pids"])),
+            &["--memory=512M", "--cpus=2", "--tmp-size=1G"],
+        ),
+        case(
+            "limits-watched",
+            everything_but(no_controllers),
+            &["--root", "--memory=512M", "--pids=100", "--rlimit=nofile=64"],
+        ),
+        case(
+            "limits-left-out",
+            everything_but(|host| alone_with(host, &["memory"])),
+            &["--memory=512M", "--cpus=2", "--io-weight=50", "--best-effort"],
+        ),
+        case("processes-by-rlimit", everything_but(no_controllers), &["--pids=20", "--stats"]),
         case(
             "network-without-slirp4netns",
             everything_but(|h| h.programs.slirp4netns = None),
@@ -261,6 +278,34 @@ pub(super) fn refusals() -> Vec<Case> {
         ),
         case("file-unreadable", everything(), &["--file=/x=@/srv/secret"]),
         case("dev-is-no-device", everything(), &["--dev=nothing"]),
+        case("memory-for-no-start", everything(), &["--memory=1M"]),
+        case("tmpfs-for-no-start", everything(), &["--tmp-size=4K"]),
+        case("files-for-no-start", everything(), &["--rlimit=nofile=2"]),
+        case("rlimit-above-ones-own", everything(), &["--rlimit=nofile=2000000"]),
+        case("disk-is-none", everything(), &["--io-max=/tmp:rbps=1M"]),
+        case("limits-not-held", everything_but(no_controllers), &["--memory=1G", "--cpus=1"]),
+        case(
+            "limits-required",
+            everything_but(no_controllers),
+            &["--memory=1G", "--require=limits"],
+        ),
+        case(
+            "limits-among-others",
+            everything_but(|host| {
+                host.cgroups.manager = None;
+                host.cgroups.own = Ok(vec![own_cgroup(Inhabitants::Others, &["memory"])]);
+            }),
+            &["--memory=1G", "--require=limits"],
+        ),
+        case(
+            "controller-not-handed-on",
+            everything_but(|host| {
+                if let Some(manager) = &mut host.cgroups.manager {
+                    manager.controllers.retain(|name| name != "io");
+                }
+            }),
+            &["--io-weight=50"],
+        ),
     ]
 }
 
@@ -278,6 +323,16 @@ fn no_subids(host: &mut Host) {
 
 fn no_filters(host: &mut Host) {
     host.kernel.seccomp = Err("the kernel was built without filters of system calls");
+}
+
+fn no_controllers(host: &mut Host) {
+    let own = Err("cgroup v2 has no controllers here, v1 holds them".to_owned());
+    host.cgroups = Cgroups { own, manager: None };
+}
+
+fn alone_with(host: &mut Host, controllers: &[&str]) {
+    let own = Ok(vec![own_cgroup(Inhabitants::ThisProcess, controllers)]);
+    host.cgroups = Cgroups { own, manager: None };
 }
 
 fn no_network(host: &mut Host) {
@@ -328,4 +383,13 @@ fn real_root(host: &mut Host) {
     host.account.name = "root".to_owned();
     host.account.group_name = "root".to_owned();
     host.account.home = path("/root");
+}
+
+/// A submodule, and more of them than are guarded.
+fn submodules(host: &mut Host) {
+    host.git = git_facts(
+        &[".git", ".git/modules", ".git/modules/lib", "lib"],
+        &[".git/config", ".git/modules/lib/config", ".git/modules/lib/hooks", "lib/.git"],
+    );
+    host.git.more = true;
 }

@@ -4,8 +4,8 @@ use bryo::base::idrange::IdRange;
 use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
-    Account, Contents, Host, Kernel, MountPoint, OverlayAbility, PathFact, PathFacts, Program,
-    Programs, ResolverConfig, SubIds,
+    Account, Bounds, Cgroup, Cgroups, Contents, GitFacts, Host, Inhabitants, Kernel, MountPoint,
+    OverlayAbility, PathFact, PathFacts, Program, Programs, ResolverConfig, SubIds, UserManager,
 };
 
 /// Ada's machine: a Debian with everything, and she in her project below her home.
@@ -34,6 +34,7 @@ pub(crate) fn everything() -> Host {
             release: (6, 1),
         },
         paths: paths(),
+        git: git(),
         programs: Programs {
             newuidmap: program("newuidmap"),
             newgidmap: program("newgidmap"),
@@ -51,6 +52,19 @@ pub(crate) fn everything() -> Host {
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
         contents: contents(),
+        cgroups: Cgroups { own: Ok(Vec::new()), manager: Some(manager()) },
+        disks: [
+            (Text::from("/srv/data"), Ok("8:0".to_owned())),
+            (Text::from("/tmp"), Err("its filesystem is on no single disk".to_owned())),
+        ]
+        .into(),
+        rlimits: vec![
+            ("core", Bounds { soft: Some(0), hard: None }),
+            ("data", Bounds { soft: None, hard: None }),
+            ("nofile", Bounds { soft: Some(1024), hard: Some(1_048_576) }),
+            ("nproc", Bounds { soft: Some(31_000), hard: Some(31_000) }),
+            ("rtprio", Bounds { soft: Some(0), hard: Some(0) }),
+        ],
         no_fresh_proc: None,
         rootfs_passwd: Some(b"root:x:0:0:root:/root:/bin/sh\n".to_vec()),
         rootfs_group: Some(b"root:x:0:\n".to_vec()),
@@ -66,6 +80,25 @@ pub(crate) fn everything_but(change: impl FnOnce(&mut Host)) -> Host {
 
 fn program(name: &str) -> Option<Program> {
     Some(Program { path: HostPath::absolute(format!("/usr/bin/{name}")) })
+}
+
+/// A user's systemd with all that an administrator can hand on.
+fn manager() -> UserManager {
+    UserManager {
+        socket: HostPath::absolute("/run/user/1000/systemd/private"),
+        mount: HostPath::absolute("/sys/fs/cgroup"),
+        controllers: ["cpu", "io", "memory", "pids"].map(str::to_owned).to_vec(),
+    }
+}
+
+/// A cgroup of Ada's own with these controllers.
+pub(crate) fn own_cgroup(inhabitants: Inhabitants, controllers: &[&str]) -> Cgroup {
+    Cgroup {
+        directory: HostPath::absolute("/sys/fs/cgroup/ada"),
+        controllers: controllers.iter().map(|name| (*name).to_owned()).collect(),
+        enabled: Vec::new(),
+        inhabitants,
+    }
 }
 
 fn mount(path: &str) -> MountPoint {
@@ -99,6 +132,18 @@ fn contents() -> Contents {
     contents
 }
 
+/// Her project is a repository.
+fn git() -> GitFacts {
+    git_facts(&[".git"], &[".git/config", ".git/hooks"])
+}
+
+pub(crate) fn git_facts(found_by: &[&str], obeyed: &[&str]) -> GitFacts {
+    let paths = |names: &[&str]| {
+        names.iter().map(|name| HostPath::absolute("/home/ada/project").join(name)).collect()
+    };
+    GitFacts { found_by: paths(found_by), obeyed: paths(obeyed), more: false }
+}
+
 fn paths() -> PathFacts {
     let mut paths = PathFacts::default();
     let directories = [
@@ -109,8 +154,6 @@ fn paths() -> PathFacts {
         "/home/ada/.cargo/registry",
         "/home/ada/kept",
         "/home/ada/project",
-        "/home/ada/project/.git",
-        "/home/ada/project/.git/hooks",
         "/srv/data",
         "/srv/rootfs",
         "/srv/sandbox-home",
@@ -119,7 +162,7 @@ fn paths() -> PathFacts {
         let real = HostPath::absolute(path);
         paths.insert(real.clone(), PathFact::Directory { real });
     }
-    for path in ["/etc/ld.so.cache", "/home/ada/project/.git/config", "/srv/motd"] {
+    for path in ["/etc/ld.so.cache", "/srv/motd"] {
         let real = HostPath::absolute(path);
         paths.insert(real.clone(), PathFact::File { real });
     }

@@ -68,6 +68,12 @@ impl Terminal {
         String::from_utf8_lossy(&self.screen.bytes()).into_owned()
     }
 
+    /// Everything the screen was told, once nobody is left to tell it more, or at the limit.
+    pub(crate) fn last_screen(&self, limit: Duration) -> String {
+        self.screen.has_ended(Instant::now() + patient(limit));
+        self.screen()
+    }
+
     /// The program is told of it by SIGWINCH.
     #[track_caller]
     pub(crate) fn resize(&self, rows: u16, columns: u16) {

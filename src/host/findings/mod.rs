@@ -26,7 +26,7 @@ use crate::base::Text;
 use crate::sys::file;
 
 use super::remedy::Remedy;
-use super::{Account, Needs, OverlayAbility, Programs};
+use super::{Account, Cgroups, Needs, OverlayAbility, Programs, variable};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -95,6 +95,8 @@ pub fn examine() -> Examination {
     let everything = Needs { subids: true, overlay: true, user_network: true, ..Needs::default() };
     let programs = Programs::find(&everything);
 
+    let cgroups = Cgroups::read(&account, variable(&environment, "XDG_RUNTIME_DIR"));
+
     let namespaces = user_namespaces::find();
     let open = namespaces.is_working();
     let when_open = |topic, find: &dyn Fn() -> Finding| match open {
@@ -109,7 +111,7 @@ pub fn examine() -> Examination {
         when_open(overlay::TOPIC, &|| overlay::find(&OverlayAbility::probe())),
         fuse::find(&programs),
         network::find(&programs),
-        cgroups::find(),
+        cgroups::find(&cgroups, &account.name),
         landlock::find(),
         home::find(&account),
         runtime_directory::find(&environment, account.uid),

@@ -5,7 +5,7 @@ use crate::base::size::Size;
 use crate::base::wording::count;
 use crate::base::{BoxPath, HostPath};
 use crate::plan::{Layer, OverlayDriverPlan, OverlayPlan, Plan, Root, ScratchPlan, Step};
-use crate::spec::{Access, Door};
+use crate::spec::{Access, Door, IntegrityMode};
 
 use super::{Drawing, aligned, shown};
 
@@ -14,7 +14,7 @@ const DEFAULT: &str = "default";
 type Row = [String; 3];
 
 pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
-    let visible = visible(&plan.view.steps);
+    let visible: Vec<&Step> = plan.view.visible().collect();
     let mut rows: Vec<(BoxPath, Row)> = vec![(BoxPath::root(), root_row(plan))];
     let (links, rest): (Vec<&Step>, Vec<&Step>) =
         visible.into_iter().partition(|step| is_system_link(step));
@@ -28,18 +28,6 @@ pub(super) fn draw(drawing: &mut Drawing, plan: &Plan) {
     drawing.lines("sees", aligned(&rows));
     drawing.gap();
     drawing.lines("changes", lasting(plan));
-}
-
-/// The steps that a later one does not cover.
-fn visible(steps: &[Step]) -> Vec<&Step> {
-    let covered = |index: usize, step: &Step| {
-        steps[index + 1..].iter().any(|later| match later.layer {
-            Layer::Directory { .. } => false,
-            _ => step.at.is_within(&later.at),
-        })
-    };
-    let seen = steps.iter().enumerate().filter(|(index, step)| !covered(*index, step));
-    seen.map(|(_, step)| step).collect()
 }
 
 /// `/bin` → `usr/bin` and the like.
@@ -106,6 +94,9 @@ fn row(step: &Step, plan: &Plan) -> Row {
         false => format!("is {source}"),
     };
     let (access, note) = match &step.layer {
+        Layer::Bind { source, access: Access::ReadWrite } if is_in_another(source, plan) => {
+            ("writable", "keeps its place and name".to_owned())
+        }
         Layer::Bind { source, access } => (word(*access), elsewhere(source)),
         Layer::Home { source } => ("writable", format!("is {source}, which lasts")),
         Layer::Copy { source } => ("read-only", format!("copy of {source}")),
@@ -137,6 +128,12 @@ fn row(step: &Step, plan: &Plan) -> Row {
     [access.to_owned(), at.to_string(), note.join("  ")]
 }
 
+/// Whether it is shown writable as a part of what is shown writable.
+fn is_in_another(source: &HostPath, plan: &Plan) -> bool {
+    let is_outer = |place: &HostPath| source != place && source.is_within(place);
+    plan.view.writable_places().into_iter().any(is_outer)
+}
+
 fn private(at: &BoxPath, plan: &Plan) -> String {
     let what = if *at == plan.identity.home { "an empty home" } else { "empty" };
     format!("{what}, in memory; all of these at most {}", round(plan.limits.tmpfs))
@@ -148,7 +145,7 @@ fn lasting(plan: &Plan) -> Vec<String> {
     if let Root::Tree { directory, access: Access::ReadWrite } = &plan.view.root {
         sources.push(directory);
     }
-    for step in visible(&plan.view.steps) {
+    for step in plan.view.visible() {
         match &step.layer {
             Layer::Bind { source, access: Access::ReadWrite }
             | Layer::Home { source }
@@ -171,7 +168,25 @@ fn lasting(plan: &Plan) -> Vec<String> {
     let mut rows = vec![["for good".to_owned(), for_good]];
     rows.extend(plan.view.overlay.as_ref().map(overlays));
     rows.push(["the rest".to_owned(), "gone at the end".to_owned()]);
+    if !plan.view.writable_places().is_empty() {
+        rows.push(["looked at".to_owned(), integrity(plan.confinement.integrity).to_owned()]);
+    }
     aligned(&rows)
+}
+
+/// What is done about what would act outside.
+fn integrity(mode: IntegrityMode) -> &'static str {
+    match mode {
+        IntegrityMode::Report => {
+            "afterwards: what git, editors, agents and shells would obey is told"
+        }
+        IntegrityMode::Strict => {
+            "afterwards, all of it: what git, editors, agents and shells would obey fails the run"
+        }
+        IntegrityMode::Off => {
+            "by nobody: what git, editors, agents and shells would obey is not told"
+        }
+    }
 }
 
 fn overlays(overlay: &OverlayPlan) -> [String; 2] {

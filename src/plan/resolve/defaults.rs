@@ -69,9 +69,6 @@ pub(crate) const TOOLCHAINS: [&str; 19] = [
     "~/go/bin",
 ];
 
-/// What a repository runs on the user's behalf later, relative to the working directory.
-pub(crate) const GIT: [&str; 3] = [".git", ".git/hooks", ".git/config"];
-
 /// Directories that are shared with other programs, sockets and users of the host: never taken
 /// for a project.
 pub(crate) const SHARED_DIRECTORIES: [&str; 10] =
@@ -100,9 +97,13 @@ pub(crate) fn tmpfs_size(memory: u64) -> Size {
     Size((memory / 4).clamp(64 * Size::MIB, 4 * Size::GIB) / Size::MIB * Size::MIB)
 }
 
+/// Processes and threads: more than a build of the largest projects starts at once, far fewer than
+/// a machine bears.
+pub(crate) const PIDS: u32 = 4096;
+
 /// Every path whose fact the host view depends on.
 pub(crate) fn paths_of_host_view() -> impl Iterator<Item = &'static str> {
-    SYSTEM.into_iter().chain(ETC).chain(TOOLCHAINS).chain(GIT).chain(["."])
+    SYSTEM.into_iter().chain(ETC).chain(TOOLCHAINS).chain(["."])
 }
 
 /// A source written `?PATH` is used if it exists: for policies that serve many machines.

@@ -7,9 +7,12 @@ mod etc;
 mod filter;
 mod identity;
 mod landlock;
+mod limits;
 mod network;
 mod overlay;
 mod own;
+mod repository;
+mod rlimits;
 mod view;
 mod wishes;
 
@@ -20,7 +23,7 @@ use crate::base::{Error, Result};
 use crate::host::Host;
 use crate::spec::{Sourced, Spec};
 
-use super::{Life, Limits, Plan, Rung};
+use super::{Life, Plan, Rung};
 
 /// What is gathered along the way.
 #[derive(Default)]
@@ -48,6 +51,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
     let view = view::decide(spec, host, &identity, etc, &mut remarks)?;
     let confinement =
         confinement::decide(spec, host, &identity, &view, &network.link, &mut remarks)?;
+    let limits = limits::decide(spec, host, &identity, &mut remarks)?;
     let environment = environment::decide(spec, host, &identity, &view)?;
     Ok(Plan {
         command: spec.command.clone(),
@@ -57,12 +61,7 @@ pub fn resolve(spec: &Spec, host: &Host) -> Result<Plan> {
         pass_descriptors: spec.pass_fd.iter().map(|fd| fd.value).collect(),
         life: life(spec)?,
         confinement,
-        limits: Limits {
-            tmpfs: spec
-                .tmp_size
-                .as_ref()
-                .map_or_else(|| defaults::tmpfs_size(host.kernel.memory), |size| size.value),
-        },
+        limits,
         rungs: remarks.rungs,
         warnings: remarks.warnings,
         identity,

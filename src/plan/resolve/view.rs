@@ -7,9 +7,9 @@ use crate::plan::Identity;
 use crate::plan::view::{Layer, Root, Step, View};
 use crate::spec::{Access, HomeMode, RootfsMode, RootfsWish, Sourced, Spec};
 
-use super::defaults::{ETC, GIT, SYSTEM, TOOLCHAINS};
+use super::defaults::{ETC, SYSTEM, TOOLCHAINS};
 use super::overlay::{self, Uppers};
-use super::{Remarks, own, refused, wishes};
+use super::{Remarks, own, refused, repository, wishes};
 
 /// The steps so far.
 pub(super) struct Builder<'a> {
@@ -75,6 +75,9 @@ pub(super) fn decide(
             (Root::Assembled, view.add_working_directory()?)
         }
     };
+    if host.git.more {
+        remarks.warnings.push(repository::TOO_MANY.to_owned());
+    }
     for wish in &spec.view {
         wishes::grant(&mut view, wish)?;
     }
@@ -194,28 +197,9 @@ impl Builder<'_> {
             }
             let layer = Layer::Bind { source: cwd.clone(), access: Access::ReadWrite };
             self.add(cwd.same_inside(), layer, "default");
-            self.protect_repository(&cwd);
+            repository::protect(self, &cwd, &cwd.same_inside());
         }
         Ok(asked.unwrap_or_else(|| cwd.same_inside()))
-    }
-
-    /// `.git` bound on itself pins it, so that it cannot be renamed away and made anew; its hooks
-    /// and config, which git obeys outside, are read-only.
-    fn protect_repository(&mut self, cwd: &HostPath) {
-        for (name, access) in
-            GIT.into_iter().zip([Access::ReadWrite, Access::ReadOnly, Access::ReadOnly])
-        {
-            let path = cwd.join(name);
-            let is_link = self.host.paths.link_target(&path).is_some();
-            match self.host.paths.of(&path) {
-                PathFact::Directory { real } | PathFact::File { real } if !is_link => {
-                    let layer = Layer::Bind { source: real.clone(), access };
-                    self.add(path.same_inside(), layer, "default");
-                }
-                _ if name == ".git" => return,
-                _ => {}
-            }
-        }
     }
 
     fn add_rootfs(

@@ -6,9 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use crate::base::{BoxPath, Error, HostPath, Result, Text};
 use crate::host::PathFact;
 use crate::plan::view::Layer;
-use crate::spec::{FileContent, Origin, Sourced, ViewWish};
+use crate::spec::{Access, FileContent, Origin, Sourced, ViewWish};
 
 use super::defaults::{self, without_question_mark};
+use super::repository;
 use super::view::Builder;
 
 pub(super) fn grant(view: &mut Builder<'_>, wish: &Sourced<ViewWish>) -> Result<()> {
@@ -18,8 +19,16 @@ pub(super) fn grant(view: &mut Builder<'_>, wish: &Sourced<ViewWish>) -> Result<
     let step = layer(view, &wish.value)
         .and_then(|step| check_project(view, &wish.origin, step))
         .map_err(|e| e.within(format!("cannot use `{}`", wish.origin)))?;
-    if let Some((at, layer)) = step {
-        view.add(at, layer, &wish.origin);
+    let Some((at, layer)) = step else { return Ok(()) };
+    let shown_writable = match &layer {
+        Layer::Bind { source, access: Access::ReadWrite } => Some(source.clone()),
+        _ => None,
+    };
+    view.add(at.clone(), layer, &wish.origin);
+    if let (Some(source), Some(cwd)) = (shown_writable, &view.host.cwd)
+        && cwd.is_within(&source)
+    {
+        repository::protect(view, &source, &at);
     }
     Ok(())
 }

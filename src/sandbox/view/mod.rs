@@ -11,6 +11,7 @@ mod shown;
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::base::size::Size;
 use crate::base::{BoxPath, Context, Error, HostPath, Result};
 use crate::plan::{Layer, Plan, Root, Step, Upper};
 use crate::sys::Errno;
@@ -146,9 +147,14 @@ impl Construction<'_> {
     /// A tmpfs that belongs to the payload.
     fn new_tmpfs(&self, size: u64, mode: u32, attributes: MountAttr) -> Result<OwnedFd> {
         let identity = &self.plan.identity;
+        let files = private::most_files(Size(size));
         let (size, mode) = (size.to_string(), format!("{mode:o}"));
         let (uid, gid) = (identity.uid.to_string(), identity.gid.to_string());
-        let mut options = vec![FsOption::Text("size", &size), FsOption::Text("mode", &mode)];
+        let mut options = vec![
+            FsOption::Text("size", &size),
+            FsOption::Text("nr_inodes", &files),
+            FsOption::Text("mode", &mode),
+        ];
         // What init makes is init's, that is the caller's own ids: most payloads have them.
         if (identity.uid, identity.gid) != (process::uid(), process::gid()) {
             options.extend([FsOption::Text("uid", &uid), FsOption::Text("gid", &gid)]);

@@ -24,10 +24,22 @@ pub(super) struct Private {
     parts: u32,
 }
 
+/// How many files a tmpfs of this size may hold. An empty one takes nothing of the size, but about
+/// 1 KiB of the kernel's memory; the kernel itself would allow one for every two pages of the
+/// machine (tmpfs(5), `nr_inodes`).
+pub(super) fn most_files(size: Size) -> String {
+    const LEAST: u64 = 16 << 10;
+    (size.0 / (8 * Size::KIB)).max(LEAST).to_string()
+}
+
 impl Private {
     pub(super) fn mount(place: &mut Place, size: Size) -> Result<Self> {
-        let size = size.0.to_string();
-        let options = [FsOption::Text("size", &size), FsOption::Text("mode", "700")];
+        let (size, files) = (size.0.to_string(), most_files(size));
+        let options = [
+            FsOption::Text("size", &size),
+            FsOption::Text("nr_inodes", &files),
+            FsOption::Text("mode", "700"),
+        ];
         let root = mount::new_filesystem("tmpfs", &options, NO_PRIVILEGE)?;
         place
             .attach(&root, &BoxPath::fixed("/proc"), Target::Directory)

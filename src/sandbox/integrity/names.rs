@@ -1,0 +1,106 @@
+//! Names that programs of the user obey wherever they find them: hooks, settings of editors and
+//! agents, start-up files. Build files are none of them: whoever builds means to run the project.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+/// Who obeys a file of that name in a directory of that name; `None` if nobody does by itself.
+pub(super) fn who_obeys(name: &OsStr, directory: &OsStr) -> Option<&'static str> {
+    Some(match name.as_bytes() {
+        b".envrc" | b".direnvrc" => "direnv",
+        b".npmrc" | b".pnpmfile.cjs" => "npm",
+        b".yarnrc" | b".yarnrc.yml" => "yarn",
+        b".pre-commit-config.yaml" | b".pre-commit-config.yml" => "pre-commit",
+        b"lefthook.yml" | b".lefthook.yml" => "lefthook",
+        b"conftest.py" => "pytest",
+        b"sitecustomize.py" | b"usercustomize.py" => "python",
+        b"CLAUDE.md" | b"CLAUDE.local.md" | b"AGENTS.md" | b"AGENTS.override.md" | b"GEMINI.md" => {
+            "a coding agent"
+        }
+        b".cursorrules" | b".windsurfrules" | b".clinerules" | b".mcp.json" => "a coding agent",
+        b"copilot-instructions.md" if directory == ".github" => "a coding agent",
+        b".aider.conf.yml" => "a coding agent",
+        b".gitattributes" | b".gitmodules" | b".lfsconfig" | b".gitconfig" => "git",
+        b".gitlab-ci.yml" => "GitLab",
+        b".devcontainer.json" => "VS Code",
+        b".exrc" | b".vimrc" | b".nvimrc" | b".nvim.lua" | b".lvimrc" | b".ycm_extra_conf.py" => {
+            "vim"
+        }
+        b".dir-locals.el" | b".dir-locals-2.el" => "emacs",
+        b".gdbinit" => "gdb",
+        b".lldbinit" => "lldb",
+        b".bazelrc" => "bazel",
+        b".mise.toml" | b"mise.toml" | b".tool-versions" => "mise",
+        b".bashrc" | b".bash_profile" | b".bash_login" | b".bash_logout" | b".bash_aliases"
+        | b".profile" | b".zshrc" | b".zshenv" | b".zprofile" | b".zlogin" | b".zlogout"
+        | b".kshrc" | b".inputrc" => "a shell",
+        b"config.toml" | b"config" | b"env" if directory == ".cargo" => "cargo",
+        b"config" | b"authorized_keys" | b"rc" if directory == ".ssh" => "ssh",
+        name if name.ends_with(b".code-workspace") => "VS Code",
+        _ => return None,
+    })
+}
+
+/// Who obeys whatever is in a directory of that name in a directory of the other name.
+pub(super) fn who_obeys_all_in(name: &OsStr, above: &OsStr) -> Option<&'static str> {
+    Some(match name.as_bytes() {
+        b".vscode" | b".devcontainer" => "VS Code",
+        b".idea" | b".run" | b".fleet" => "an IDE",
+        b".zed" => "zed",
+        b".claude" | b".cursor" | b".codex" | b".gemini" | b".continue" | b".windsurf" => {
+            "a coding agent"
+        }
+        b".husky" | b".githooks" => "git",
+        b"workflows" | b"actions" if above == ".github" => "GitHub",
+        b".circleci" => "CircleCI",
+        b"autostart" | b"systemd" | b"fish" | b"git" if above == ".config" => "your session",
+        _ => return None,
+    })
+}
+
+/// Directories of installed and built things, where settings of others' projects lie that nobody
+/// works in.
+pub(super) fn holds_packages(name: &OsStr) -> bool {
+    matches!(
+        name.as_bytes(),
+        b"node_modules"
+            | b"bower_components"
+            | b"target"
+            | b".venv"
+            | b"venv"
+            | b"site-packages"
+            | b"dist-packages"
+            | b"__pycache__"
+            | b".tox"
+            | b".nox"
+            | b".yarn"
+            | b".cache"
+    )
+}
+
+/// What git obeys in a repository, besides its hooks. `commondir` says where all the rest of it
+/// is, and a list of things to do may hold commands (gitrepository-layout(5), git-rebase(1)).
+pub(super) const OBEYED_BY_GIT: [&str; 6] =
+    ["config", "config.worktree", "commondir", "gitdir", "info/attributes", "rebase-merge"];
+
+/// Whether git would run a file of that name among the hooks.
+pub(super) fn is_hook(name: &OsStr) -> bool {
+    !name.as_bytes().ends_with(b".sample")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_obeyed_where_its_program_looks_for_it() {
+        let who = |name: &str, directory: &str| who_obeys(OsStr::new(name), OsStr::new(directory));
+        assert_eq!(who(".envrc", "anywhere"), Some("direnv"));
+        assert_eq!(who("config.toml", ".cargo"), Some("cargo"));
+        assert_eq!(who("config.toml", "src"), None);
+        assert_eq!(who("Makefile", ""), None);
+        let all = |name: &str, above: &str| who_obeys_all_in(OsStr::new(name), OsStr::new(above));
+        assert_eq!(all("workflows", ".github"), Some("GitHub"));
+        assert_eq!(all("workflows", "src"), None);
+    }
+}
