@@ -7,15 +7,20 @@
 pub mod apply;
 mod change;
 mod compare;
+mod danger;
 mod dialect;
 pub mod diff;
 mod layer;
+pub mod listing;
 mod names;
+mod outline;
 mod plain;
 mod summary;
 mod walk;
 
 pub use change::{Aspects, Change, What};
+pub use danger::{Danger, danger_of};
 pub use layer::{Layer, layers_in};
+pub use outline::outline;
 pub use summary::Summary;
 pub use walk::{Spot, walk};

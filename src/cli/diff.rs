@@ -1,16 +1,26 @@
 //! `bryo diff`: kept changes, shown.
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, HostPath, Result, Text};
-use crate::changes::diff::{Bytes, Colour, Shown, Style, diff};
-use crate::changes::layers_in;
+use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
+use crate::changes::listing::{json, names};
+use crate::changes::{Layer, layers_in, outline};
 use crate::store::ChangeStore;
 
 use super::policy::Place;
 use super::print::{self, Reader};
+
+/// In what form they are shown, if not as a diff.
+const FORMS: [(&str, &str); 4] = [
+    ("summary", "As a tree, the dangerous changes first"),
+    ("stat", "How many lines of each file changed"),
+    ("name-only", "Only the names"),
+    ("json", "As JSON"),
+];
 
 pub(super) fn command() -> Command {
     Command::new("diff")
@@ -30,6 +40,14 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(OsString))
                 .help("Only what is at these paths and below"),
         )
+        .args(FORMS.map(|(form, help)| {
+            let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
+            Arg::new(form)
+                .long(form)
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(others.collect::<Vec<_>>())
+                .help(help)
+        }))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
@@ -53,7 +71,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         true => Style { colour: Colour::Coloured, bytes: Bytes::Escaped },
         false => Style { colour: Colour::Plain, bytes: Bytes::Kept },
     };
-    let count = match diff(&layers, &shown, style, &mut reader) {
+    let is_asked = |form| matches.get_flag(form);
+    let result = match () {
+        () if is_asked("summary") => outline(&layers, &shown, style.colour, &mut reader),
+        () if is_asked("stat") => stat(&layers, &shown, &mut reader),
+        () if is_asked("name-only") => names(&layers, &shown, &mut reader),
+        () if is_asked("json") => json(&layers, &shown, &mut reader),
+        () if reader.is_person() => outlined_diff(&layers, &shown, style, &mut reader),
+        () => diff(&layers, &shown, style, &mut reader),
+    };
+    let count = match result {
         // Whoever has read enough may go.
         Err(_) if reader.has_gone() => return Ok(0),
         result => result?,
@@ -68,4 +95,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         print::note("nothing was changed");
     }
     Ok(0)
+}
+
+/// A person sees the whole before the parts.
+fn outlined_diff(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    style: Style,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    outline(layers, shown, style.colour, out)?;
+    writeln!(out).map_err(|e| Error::new(e.to_string()))?;
+    diff(layers, shown, style, out)
 }

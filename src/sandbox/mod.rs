@@ -35,7 +35,7 @@ use crate::sys::process::Change;
 use integrity::Watch;
 use status::Status;
 
-pub use integrity::{Change as Became, Cut, Finding, Integrity, What};
+pub use integrity::{Change as Became, Cut, Finding, Integrity, What, obeyed_by};
 pub use limits::{Excess, Usage};
 
 /// How a run ended.

@@ -4,6 +4,7 @@
 mod header;
 mod renames;
 mod side;
+mod stat;
 mod text;
 
 use std::io::{self, Write};
@@ -16,6 +17,8 @@ use crate::sys::{entry, facts, file};
 use super::change::{Change, What};
 use super::layer::Layer;
 use super::walk::{Spot, walk};
+
+pub use stat::stat;
 
 use header::Header;
 use renames::Renames;

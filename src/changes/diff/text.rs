@@ -11,7 +11,7 @@ use crate::base::Text;
 const CONTEXT: usize = 3;
 
 /// After this, what is left is shown as replaced whole.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) fn hunks(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
     let diff: TextDiff<'_, '_, [u8]> = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
