@@ -121,7 +121,7 @@ fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
     let command = matches.get_many::<OsString>("command").into_iter().flatten();
     spec.command = command.map(|word| Text::from(word.clone())).collect();
     check_network_mode_is_attached(arguments, &spec.command)?;
-    let host = Host::read(&plan::needs(&spec));
+    let host = Host::read(&plan::needs(&spec))?;
     plan::resolve(&spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);

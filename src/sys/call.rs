@@ -43,6 +43,8 @@ impl Errno {
     pub const ENOMEM: Self = Self(libc::ENOMEM);
     pub const ENOBUFS: Self = Self(libc::ENOBUFS);
     pub const EAFNOSUPPORT: Self = Self(libc::EAFNOSUPPORT);
+    pub const ENOTCONN: Self = Self(libc::ENOTCONN);
+    pub const ECONNABORTED: Self = Self(libc::ECONNABORTED);
     pub const EADDRINUSE: Self = Self(libc::EADDRINUSE);
     pub const EADDRNOTAVAIL: Self = Self(libc::EADDRNOTAVAIL);
     pub const EOPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
@@ -77,6 +79,14 @@ pub struct CallError {
     pub errno: Errno,
 }
 
+impl CallError {
+    /// What std says of a call that it made.
+    #[must_use]
+    pub fn of(error: std::io::Error, call: String) -> Self {
+        Self { call, errno: Errno(error.raw_os_error().unwrap_or(libc::EIO)) }
+    }
+}
+
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.call, self.errno)
@@ -104,10 +114,7 @@ impl<T> Named<T> for std::result::Result<T, nix::errno::Errno> {
 
 impl<T> Named<T> for std::io::Result<T> {
     fn named(self, call: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| CallError {
-            call: call(),
-            errno: Errno(e.raw_os_error().unwrap_or(libc::EIO)),
-        })
+        self.map_err(|e| CallError::of(e, call()))
     }
 }
 
