@@ -16,7 +16,7 @@ use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
 use super::confine::seccomp::Program;
-use super::helper::Helper;
+use super::helper::{self, Helper};
 use super::limits::Limits;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
@@ -149,7 +149,7 @@ impl Sandbox<'_> {
                 }
             }
             if let Some(dead) = woken.dead_helper {
-                return Err(self.helpers[dead].epitaph());
+                return Err(self.helpers[dead].why_it_ended(&self.wire));
             }
             if woken.uplink && self.uplink.has_become_ready()? {
                 self.order(&Order::NetworkReady)?;
@@ -213,7 +213,7 @@ impl Sandbox<'_> {
     /// One report from inside; the end of the payload, if that is what it tells.
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
-            Report::Failed(error) => Err(error),
+            Report::Failed(error) => Err(helper::cause_of(error, &self.helpers)),
             Report::OverlayWaits { upper } => {
                 let device = received.descriptor;
                 self.helpers.push(self.overlays.start_helper(self.plan, upper, device)?);
@@ -245,7 +245,9 @@ impl Sandbox<'_> {
             },
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
             Report::Mapped => {
-                self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;
+                let started = self.uplink.start(self.plan, self.init.pid, &mut self.helpers);
+                // Without init there are no namespaces to join.
+                started.map_err(|e| helper::last_word_of_init(&self.wire, Duration::ZERO, e))?;
                 Ok(None)
             }
             Report::Exited(status) => Ok(Some(Change::Exited(status))),
@@ -276,7 +278,12 @@ impl Sandbox<'_> {
     fn forward_signals(&mut self) -> Result<()> {
         while let Some(signal) = self.signals.next()? {
             match signal {
-                signal::SIGCHLD | signal::SIGTTIN | signal::SIGTTOU => {}
+                signal::SIGCHLD => {
+                    for helper in &self.helpers {
+                        helper.go_on_if_stopped()?;
+                    }
+                }
+                signal::SIGTTIN | signal::SIGTTOU => {}
                 signal::SIGWINCH => {
                     if let Some(terminal) = &self.terminal {
                         terminal.copy_size();
@@ -367,8 +374,7 @@ impl Sandbox<'_> {
         if let Some(terminal) = &mut self.terminal {
             terminal.drain(&self.signals);
         }
-        // Already dead is what is wanted; any other failure would leave nothing more to try.
-        let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
+        self.init.kill();
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();

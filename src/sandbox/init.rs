@@ -50,10 +50,11 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
         Ok(End::Killed(signal)) => Report::Killed(signal),
         Err(error) => Report::Failed(error),
     };
-    let _ = wire.send(&report);
-    if let Some(terminal) = &payload.terminal {
+    let is_told = wire.send(&report).is_ok();
+    if let (Some(terminal), true) = (&payload.terminal, is_told) {
         terminal.wait_to_be_killed(&wire);
     }
+    // A caller that heard nothing finds me gone.
     process::exit_now(0)
 }
 
