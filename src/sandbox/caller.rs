@@ -159,6 +159,7 @@ impl Sandbox<'_> {
             }
             if let Some(terminal) = &mut self.terminal {
                 terminal.carry(woken.terminal);
+                terminal.check()?;
             }
             self.relayed.carry(&woken.relayed);
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
@@ -369,7 +370,8 @@ impl Sandbox<'_> {
         }
     }
 
-    /// Kills what is left, and waits until the kernel has taken the sandbox apart.
+    /// Kills what is left, and waits until the kernel has taken the sandbox apart. An error if
+    /// the last of the command's output could not be passed on.
     fn end(&mut self) -> Result<()> {
         if let Some(terminal) = &mut self.terminal {
             terminal.drain(&self.signals);
@@ -378,6 +380,6 @@ impl Sandbox<'_> {
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
         self.overlays.end();
-        self.relayed.finish()
+        self.terminal.as_mut().map_or(Ok(()), Outside::check).and(self.relayed.finish())
     }
 }
