@@ -133,7 +133,6 @@ struct Woken {
 
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
-        self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
         self.limits.begin(&self.init)?;
         self.write_maps_if_it_is_ours()?;
         loop {
@@ -215,6 +214,11 @@ impl Sandbox<'_> {
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
             Report::Failed(error) => Err(helper::cause_of(error, &self.helpers)),
+            Report::UserNamespace => {
+                let scratch = self.scratch.as_ref();
+                self.overlays.begin(&self.init, scratch, received.descriptor)?;
+                Ok(None)
+            }
             Report::OverlayWaits { upper } => {
                 let device = received.descriptor;
                 self.helpers.push(self.overlays.start_helper(self.plan, upper, device)?);
@@ -379,7 +383,7 @@ impl Sandbox<'_> {
         self.init.kill();
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
-        self.overlays.end();
+        self.overlays.end(&self.init, self.scratch.as_ref());
         self.terminal.as_mut().map_or(Ok(()), Outside::check).and(self.relayed.finish())
     }
 }

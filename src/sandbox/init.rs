@@ -19,7 +19,7 @@ use super::command::Refusal;
 use super::confine::Prepared;
 use super::confine::seccomp::Program;
 use super::namespaces::{self, NetworkNamespace};
-use super::overlay::{Overlays, Scratch};
+use super::overlay::{self, Overlays, Scratch};
 use super::relayed::Relayed;
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
@@ -75,6 +75,7 @@ fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
     let Given { streams, relayed, scratch, filter } = given;
     capability::die_with_parent()?;
     relayed.take_their_place()?;
+    overlay::let_helpers_in(plan, wire)?;
     let network = begin_network(plan)?;
     map_own_id(plan, wire)?;
     process::set_session()?;
