@@ -13,6 +13,7 @@ macro_rules! skip {
 }
 
 /// Leaves the test unless these programs are installed: `needs!("git", "make")`.
+#[allow(unused_macros)]
 macro_rules! needs {
     ($($program:expr),+ $(,)?) => {
         $(if $crate::support::program($program).is_none() {
