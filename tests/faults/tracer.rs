@@ -56,6 +56,8 @@ pub(crate) fn run(
             if streams == Streams::Terminal {
                 checked(libc::ioctl(0, libc::TIOCSCTTY, 0).into())?;
             }
+            // One that must never be seen inside.
+            checked(libc::dup2(0, 9).into())?;
             checked(libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0)).map(drop)
         });
     }
