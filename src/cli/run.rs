@@ -10,6 +10,7 @@ use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
+use crate::sys::Errno;
 
 use super::policy::Place;
 use super::{flags, help, integrity, print};
@@ -133,6 +134,9 @@ fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
 fn with_remedy(error: Error) -> Error {
     match remedy::for_error(&error) {
         Some(remedy) => error.hint(format!("{}: {}", remedy.said, remedy.fix)),
+        None if matches!(error.errno(), Some(Errno::EPERM | Errno::ENOSYS)) => {
+            error.hint("`bryo doctor` tells what this machine forbids or lacks")
+        }
         None => error,
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
+            let error = error.explained("cannot set up the sandbox");
             let _ = wire.send(&Report::Failed(error));
             process::exit_now(125)
         }
@@ -48,7 +49,7 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
     let report = match end {
         Ok(End::Exited(status)) => Report::Exited(status),
         Ok(End::Killed(signal)) => Report::Killed(signal),
-        Err(error) => Report::Failed(error),
+        Err(error) => Report::Failed(error.explained("cannot watch over the command")),
     };
     let is_told = wire.send(&report).is_ok();
     if let (Some(terminal), true) = (&payload.terminal, is_told) {
