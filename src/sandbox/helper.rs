@@ -115,13 +115,12 @@ pub(super) fn last_word_of_init(wire: &Wire, patience: Duration, error: Error) -
 
 /// A filesystem whose helper has ended says so by these: then the helper knows why.
 pub(super) fn cause_of(error: Error, helpers: &[Helper]) -> Error {
-    if helpers.is_empty() {
+    let says_so = matches!(error.errno(), Some(Errno::ENOTCONN | Errno::ECONNABORTED));
+    if !says_so || helpers.is_empty() {
         return error;
     }
-    let says_so = matches!(error.errno(), Some(Errno::ENOTCONN | Errno::ECONNABORTED));
-    let patience = if says_so { LAST_WORD } else { Duration::ZERO };
     let mut watches: Vec<_> = helpers.iter().map(|it| Watch::reading(it.pidfd())).collect();
-    if wait_for(&mut watches, Some(patience)).is_err() {
+    if wait_for(&mut watches, Some(LAST_WORD)).is_err() {
         return error;
     }
     let dead = watches.iter().position(|watch| watch.readable);
