@@ -9,6 +9,7 @@
 //! tracer   runs one of them and does one deed at one call
 //! process  the processes of a run
 //! fault    which deeds make sense at which call
+//! full_disk  the same with a disk that is full
 //! facts    what the command says of its sandbox, made comparable
 //! traces   what a run has left
 //! world    the rest of the machine, before and after all of them
@@ -29,6 +30,7 @@ mod support;
 mod calls;
 mod facts;
 mod fault;
+mod full_disk;
 mod kind;
 mod process;
 mod story;

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use rustix::process::getuid;
 
 use crate::support::{Home, patient};
 use crate::tracer::Mark;
@@ -95,13 +98,14 @@ fn collect_files(directory: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Control groups that bryo has made, wherever they are.
+/// Control groups that bryo has made as this user, wherever they are.
 fn collect_groups(directory: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        if entry.file_name().to_string_lossy().contains("bryo") {
+        let is_ours = entry.metadata().is_ok_and(|it| it.uid() == getuid().as_raw());
+        if is_ours && entry.file_name().to_string_lossy().contains("bryo") {
             found.insert(format!("group {}", entry.path().display()));
         }
         collect_groups(&entry.path(), found);

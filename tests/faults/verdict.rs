@@ -88,6 +88,10 @@ fn fault_of_error(stderr: &str, fault: &Fault) -> Option<String> {
     let Some(said) = error.strip_prefix("bryo: error: ") else {
         return Some(format!("no error line: {error}"));
     };
+    let what = said.split(": ").next().unwrap_or_default();
+    if !what.contains(' ') {
+        return Some(format!("names a call, not what could not be done: {error}"));
+    }
     let word = match fault.deed {
         Deed::Fail(libc::EPERM) => "operation not permitted",
         Deed::Fail(libc::ENOMEM) => "out of memory",
@@ -147,6 +151,7 @@ mod tests {
             complaint_of(125, "c\na", error, deed),
             complaint_of(125, "", &format!("{error}{error}"), deed),
             complaint_of(125, "", "bryo: error: it failed\n", deed),
+            complaint_of(125, "", "bryo: error: setsid: operation not permitted\n", deed),
             complaint_of(125, "", &format!("thread panicked\n{error}"), deed),
             complaint_of(126, "", error, deed),
             complaint_of(134, "", error, deed),

@@ -13,7 +13,6 @@ macro_rules! skip {
 }
 
 /// Leaves the test unless these programs are installed: `needs!("git", "make")`.
-#[allow(unused_macros)]
 macro_rules! needs {
     ($($program:expr),+ $(,)?) => {
         $(if $crate::support::program($program).is_none() {
