@@ -59,7 +59,7 @@ pub fn try_kernel_overlay() -> Result<()> {
         Fork::Parent(child) => {
             drop(its_voice);
             let answer = read_in_time(answer.as_fd());
-            process::end_child(&child);
+            child.end();
             match answer?.as_slice() {
                 b"works" => Ok(()),
                 b"" => Err(Error::new("the probe did not answer").within(cannot)),

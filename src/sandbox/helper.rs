@@ -69,7 +69,7 @@ impl Helper {
 
     /// Nobody has a reason to stop a helper, and a sandbox without it would hang.
     pub(super) fn go_on_if_stopped(&self) -> Result<()> {
-        Ok(process::go_on_if_stopped(&self.child)?)
+        Ok(self.child.go_on_if_stopped()?)
     }
 
     /// Why, once its pidfd has become readable. One whose mount or namespace was let go of ends by
@@ -132,7 +132,7 @@ pub(super) fn cause_of(error: Error, helpers: &[Helper]) -> Error {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        process::end_child(&self.child);
+        self.child.end();
     }
 }
 

@@ -1,10 +1,9 @@
 //! Processes: identity, exec, waiting, killing, descriptors.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::call::{Errno, Named, Result, checked};
-use super::clone::Child;
 
 /// How a child ended, or what it does meanwhile.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,22 +119,6 @@ pub fn wait_for_end(pid: i32) -> Result<Change> {
     }
 }
 
-/// Has a child go on that was stopped since the last look; says nothing of one that has ended.
-pub fn go_on_if_stopped(child: &Child) -> Result<()> {
-    // SAFETY: an all-zero siginfo_t is valid.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let (fd, options) = (child.pidfd.as_raw_fd(), libc::WSTOPPED | libc::WNOHANG);
-    // SAFETY: waitid writes one siginfo_t, which is alive.
-    let answer = unsafe { libc::waitid(libc::P_PIDFD, fd as u32, &raw mut info, options) };
-    match checked(answer.into(), || "waitid(P_PIDFD)".to_owned()) {
-        // SAFETY: waitid has filled it, or left its number 0 if there is no news.
-        Ok(_) if unsafe { info.si_pid() } == 0 => Ok(()),
-        Ok(_) => kill(child.pid, libc::SIGCONT),
-        Err(e) if matches!(e.errno, Errno::ECHILD | Errno::EINTR) => Ok(()),
-        Err(e) => Err(e),
-    }
-}
-
 fn wait(whom: Whom, options: i32) -> Result<Option<(i32, Change)>> {
     let target = match whom {
         Whom::Any => -1,
@@ -180,16 +163,6 @@ pub fn signal_pidfd(pidfd: BorrowedFd<'_>, signal: i32) -> Result<()> {
         )
     };
     checked(answer, || format!("pidfd_send_signal({signal})")).map(drop)
-}
-
-/// Kills a child and waits until it is gone. Its failures leave nothing more to try.
-pub fn end_child(child: &Child) {
-    // Already dead is what is wanted. Not yet waited for, the number is still the child's own,
-    // for the filters of old containers that know no pidfd.
-    if signal_pidfd(child.pidfd.as_fd(), libc::SIGKILL).is_err() {
-        let _ = kill(child.pid, libc::SIGKILL);
-    }
-    let _ = wait_for_end(child.pid);
 }
 
 /// Sends a signal to a process, or with a negative number to a process group.
