@@ -87,7 +87,7 @@ pub(crate) fn errno_name(errno: i32) -> &'static str {
 }
 
 /// By their manual pages these always succeed, given valid arguments, or do not come back.
-pub(crate) const CANNOT_FAIL: [&str; 20] = [
+pub(crate) const CANNOT_FAIL: [&str; 21] = [
     "getpid",
     "gettid",
     "getppid",
@@ -103,6 +103,7 @@ pub(crate) const CANNOT_FAIL: [&str; 20] = [
     "sched_yield",
     "set_tid_address",
     "sysinfo",
+    "uname",
     "rt_sigprocmask",
     "rt_sigaction",
     "sigaltstack",

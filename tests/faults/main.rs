@@ -24,6 +24,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[macro_use]
+#[allow(unused_macros)]
 #[path = "../support/mod.rs"]
 mod support;
 

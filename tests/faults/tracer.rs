@@ -269,8 +269,11 @@ impl Trace<'_> {
     fn act(&mut self, pid: i32, deed: Deed) {
         match deed {
             Deed::Fail(_) => {
-                // No call has this number: the kernel makes none.
-                poke(pid, libc::ORIG_RAX, -1);
+                // No call has this number: the kernel makes none. But a close that fails has
+                // closed (close(2)).
+                if self.fault.is_some_and(|fault| fault.at.number != libc::SYS_close) {
+                    poke(pid, libc::ORIG_RAX, -1);
+                }
                 self.progress = Progress::Failing;
             }
             Deed::Signal(victim, signal) => {

@@ -109,6 +109,8 @@ fn other_words(fault: &Fault) -> &'static [&'static str] {
     match (fault.at.role, calls::name(fault.at.number).as_str()) {
         // pthread_create(3) makes this of every failure.
         (_, "mmap" | "mprotect" | "clone3") => &["try again"],
+        // No other reason is known to this question (`SECCOMP_GET_ACTION_AVAIL`).
+        (Role::Caller, "seccomp") => &["built without filters of system calls"],
         // A report that was not sent.
         (Role::Init | Role::Payload, "sendmsg") => &["ended without a word"],
         (Role::Helper(_), "write") => &["did not answer"],
