@@ -89,3 +89,8 @@ fn slow_a_launch_on_a_terminal() {
 fn slow_a_launch_as_root_of_subordinate_ids() {
     sweep::sweep(&Kind::plain("root", &["--root", "--ids=subids"]).needs("newuidmap"));
 }
+
+#[test]
+fn slow_a_launch_with_limits() {
+    sweep::sweep(&Kind::plain("limits", &["--memory=512M", "--pids=64", "--rlimit=nofile=256"]));
+}

@@ -7,6 +7,7 @@ use crate::facts;
 use crate::story::{Deed, Fault, Role, Story};
 
 /// All that a run shows.
+#[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) story: Story,
     /// Made comparable.
@@ -32,7 +33,7 @@ pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option
         KILLED if fault.deed == Deed::Signal(Role::Caller, Signal::KILL) => None,
         // The command was killed by somebody, before it was one.
         KILLED if fault.deed == Deed::Signal(Role::Payload, Signal::KILL) => {
-            (!stderr.is_empty()).then(|| format!("talks: {stderr}"))
+            (!is_quiet(&outcome.stderr)).then(|| format!("talks: {stderr}"))
         }
         0 if !is_quiet(&outcome.stderr) => Some(format!("succeeds, and talks: {stderr}")),
         0 if !is_allowed(&facts::differing(truth, &outcome.facts), fault) => {
@@ -71,7 +72,7 @@ fn is_allowed(differing: &[&str], fault: &Fault) -> bool {
 }
 
 /// Only warnings and notes, a line each.
-fn is_quiet(stderr: &str) -> bool {
+pub(crate) fn is_quiet(stderr: &str) -> bool {
     stderr
         .lines()
         .all(|line| line.starts_with("bryo: warning: ") || line.starts_with("bryo: note: "))
