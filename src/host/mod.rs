@@ -98,7 +98,7 @@ impl Host {
             rlimits: rlimit::all(),
             paths: PathFacts::read(needs, &account, cwd.as_ref())?,
             git: match &cwd {
-                Some(cwd) if needs.git => GitFacts::read(cwd),
+                Some(cwd) if needs.git => GitFacts::read(cwd)?,
                 _ => GitFacts::default(),
             },
             subids: if needs.subids {

@@ -169,11 +169,9 @@ impl PathFacts {
 
 /// What a failed look says of the path, unless it says something of this process alone.
 fn fact_of_failure(error: CallError) -> Result<PathFact> {
-    const OF_THE_PROCESS: [Errno; 6] =
-        [Errno::ENOMEM, Errno::EPERM, Errno::ENOSYS, Errno::EINTR, Errno::EMFILE, Errno::ENFILE];
     match error.errno {
         Errno::EACCES => Ok(PathFact::Forbidden),
-        errno if OF_THE_PROCESS.contains(&errno) => Err(error.into()),
+        errno if errno.is_of_the_process() => Err(error.into()),
         _ => Ok(PathFact::Missing),
     }
 }

@@ -52,6 +52,16 @@ impl Errno {
     pub const ENAMETOOLONG: Self = Self(libc::ENAMETOOLONG);
     pub const ECHILD: Self = Self(libc::ECHILD);
 
+    /// Whether it says something of this process, or of a filter on it, and nothing of what it
+    /// asked about.
+    #[must_use]
+    pub fn is_of_the_process(self) -> bool {
+        matches!(
+            self,
+            Self::ENOMEM | Self::EPERM | Self::ENOSYS | Self::EINTR | Self::EMFILE | Self::ENFILE
+        )
+    }
+
     #[must_use]
     pub fn last() -> Self {
         Self(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
