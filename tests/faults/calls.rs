@@ -34,6 +34,7 @@ names! {
     SYS_gettid "gettid", SYS_futex "futex", SYS_sched_setaffinity "sched_setaffinity",
     SYS_sched_getaffinity "sched_getaffinity", SYS_getdents64 "getdents64",
     SYS_set_tid_address "set_tid_address", SYS_fadvise64 "fadvise64",
+    SYS_clock_gettime "clock_gettime",
     SYS_clock_nanosleep "clock_nanosleep", SYS_exit_group "exit_group", SYS_epoll_wait "epoll_wait",
     SYS_epoll_ctl "epoll_ctl", SYS_waitid "waitid", SYS_add_key "add_key",
     SYS_request_key "request_key", SYS_keyctl "keyctl", SYS_openat "openat", SYS_mkdirat "mkdirat",
@@ -87,7 +88,7 @@ pub(crate) fn errno_name(errno: i32) -> &'static str {
 }
 
 /// By their manual pages these always succeed, given valid arguments, or do not come back.
-pub(crate) const CANNOT_FAIL: [&str; 21] = [
+pub(crate) const CANNOT_FAIL: [&str; 22] = [
     "getpid",
     "gettid",
     "getppid",
@@ -104,6 +105,7 @@ pub(crate) const CANNOT_FAIL: [&str; 21] = [
     "set_tid_address",
     "sysinfo",
     "uname",
+    "clock_gettime",
     "rt_sigprocmask",
     "rt_sigaction",
     "sigaltstack",
