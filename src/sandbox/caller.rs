@@ -147,7 +147,8 @@ impl Sandbox<'_> {
                     None => return self.init_is_gone(),
                 }
             }
-            if let Some(dead) = woken.dead_helper {
+            // What init has said comes first: its end takes some helpers with it.
+            if let Some(dead) = woken.dead_helper.filter(|_| !woken.wire) {
                 return Err(self.helpers[dead].why_it_ended(&self.wire));
             }
             if woken.uplink && self.uplink.has_become_ready()? {

@@ -19,6 +19,7 @@ pub(crate) struct Outcome {
 const FAILED: i32 = 125;
 const CANNOT_EXECUTE: i32 = 126;
 const KILLED: i32 = 128 + 9;
+const KILLED_BY_THE_VIEW: i32 = 128 + 7;
 
 /// Why the run is not clean.
 pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option<String> {
@@ -33,6 +34,12 @@ pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option
         KILLED if fault.deed == Deed::Signal(Role::Caller, Signal::KILL) => None,
         // The command was killed by somebody, before it was one.
         KILLED if fault.deed == Deed::Signal(Role::Payload, Signal::KILL) => {
+            (!is_quiet(&outcome.stderr)).then(|| format!("talks: {stderr}"))
+        }
+        // The pages of its program were to come from the helper.
+        KILLED_BY_THE_VIEW
+            if matches!(fault.deed, Deed::Signal(Role::Helper(_), Signal::KILL)) =>
+        {
             (!is_quiet(&outcome.stderr)).then(|| format!("talks: {stderr}"))
         }
         0 if !is_quiet(&outcome.stderr) => Some(format!("succeeds, and talks: {stderr}")),
