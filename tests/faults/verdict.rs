@@ -37,9 +37,7 @@ pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option
             (!is_quiet(&outcome.stderr)).then(|| format!("talks: {stderr}"))
         }
         // The pages of its program were to come from the helper.
-        KILLED_BY_THE_VIEW
-            if matches!(fault.deed, Deed::Signal(Role::Helper(_), Signal::KILL)) =>
-        {
+        KILLED_BY_THE_VIEW if matches!(fault.deed, Deed::Signal(Role::Helper(_), Signal::KILL)) => {
             (!is_quiet(&outcome.stderr)).then(|| format!("talks: {stderr}"))
         }
         0 if !is_quiet(&outcome.stderr) => Some(format!("succeeds, and talks: {stderr}")),
