@@ -107,6 +107,8 @@ fn work(kind: &Kind, faults: &[Fault], truth: &str, total: &Total) {
         }
         total.met.fetch_add(1, Ordering::Relaxed);
         if let Some(complaint) = verdict::complaint(&outcome, truth, fault) {
+            // At once too: a sweep may be cut short.
+            tell(&format!("{}: {fault}: {complaint}", kind.name));
             let mut unclean = total.unclean.lock().unwrap();
             let complaint = without_names_of_the_run(&complaint, home.root());
             unclean.entry(complaint).or_default().push(fault.to_string());
