@@ -10,6 +10,7 @@ use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
+use crate::sys::Errno;
 
 use super::policy::Place;
 use super::{flags, help, integrity, print};
@@ -121,7 +122,7 @@ fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
     let command = matches.get_many::<OsString>("command").into_iter().flatten();
     spec.command = command.map(|word| Text::from(word.clone())).collect();
     check_network_mode_is_attached(arguments, &spec.command)?;
-    let host = Host::read(&plan::needs(&spec));
+    let host = Host::read(&plan::needs(&spec))?;
     plan::resolve(&spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);
@@ -133,6 +134,9 @@ fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
 fn with_remedy(error: Error) -> Error {
     match remedy::for_error(&error) {
         Some(remedy) => error.hint(format!("{}: {}", remedy.said, remedy.fix)),
+        None if matches!(error.errno(), Some(Errno::EPERM | Errno::ENOSYS)) => {
+            error.hint("`bryo doctor` tells what this machine forbids or lacks")
+        }
         None => error,
     }
 }

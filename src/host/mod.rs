@@ -39,8 +39,8 @@ pub use subids::{SubIds, parse_subid_file};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{HostPath, Text};
-use crate::sys::rlimit;
+use crate::base::{Context, HostPath, Result, Text};
+use crate::sys::{CallError, Errno, rlimit};
 
 /// The facts about this machine and its user that decide what a run will be.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,7 +55,7 @@ pub struct Host {
     pub git: GitFacts,
     pub programs: Programs,
     /// `Err` holds the reason why there are none. Read only when asked for.
-    pub subids: Result<SubIds, String>,
+    pub subids: std::result::Result<SubIds, String>,
     pub overlay: OverlayAbility,
     /// What the directory for kept overlays holds.
     pub kept: Option<Kept>,
@@ -78,18 +78,17 @@ pub struct Host {
 impl Host {
     /// Reads what the needs name, and no more: a run that makes no overlay does not pay for the
     /// probe of one.
-    #[must_use]
-    pub fn read(needs: &Needs) -> Self {
+    pub fn read(needs: &Needs) -> Result<Self> {
         let environment = environment();
         let account = Account::of_this_user(&environment);
-        let cwd = std::env::current_dir().ok().map(HostPath::absolute);
+        let cwd = current_directory()?;
         let programs = Programs::find(needs);
         let of_rootfs = |file: &str| {
             let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
             let typed = needs.rootfs.as_ref()?.as_os_str();
             contents::of_rootfs(&HostPath::resolve(typed, &base, &account.home), Path::new(file))
         };
-        Self {
+        Ok(Self {
             cgroups: if needs.cgroups {
                 Cgroups::read(&account, variable(&environment, "XDG_RUNTIME_DIR"))
             } else {
@@ -97,9 +96,9 @@ impl Host {
             },
             disks: disk::read(&needs.disks, &account.home, cwd.as_ref()),
             rlimits: rlimit::all(),
-            paths: PathFacts::read(needs, &account, cwd.as_ref()),
+            paths: PathFacts::read(needs, &account, cwd.as_ref())?,
             git: match &cwd {
-                Some(cwd) if needs.git => GitFacts::read(cwd),
+                Some(cwd) if needs.git => GitFacts::read(cwd)?,
                 _ => GitFacts::default(),
             },
             subids: if needs.subids {
@@ -135,7 +134,7 @@ impl Host {
             cwd,
             environment,
             programs,
-        }
+        })
     }
 
     #[must_use]
@@ -151,6 +150,15 @@ impl Host {
 
 fn variable<'a>(environment: &'a [(Text, Text)], name: &str) -> Option<&'a Text> {
     environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, value)| value)
+}
+
+/// `None`: it was removed under us.
+pub fn current_directory() -> Result<Option<HostPath>> {
+    match std::env::current_dir().map_err(|e| CallError::of(e, "getcwd".to_owned())) {
+        Ok(directory) => Ok(Some(HostPath::absolute(directory))),
+        Err(e) if e.errno == Errno::ENOENT => Ok(None),
+        Err(e) => Err(e).context(|| "cannot find the working directory".to_owned()),
+    }
 }
 
 fn environment() -> Vec<(Text, Text)> {

@@ -4,11 +4,18 @@
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use crate::base::{Error, HostPath, Result, Text};
 use crate::sys::clone::{Child, Fork, fork};
+use crate::sys::poll::{Watch, wait_for};
 use crate::sys::process::{Change, Strings};
-use crate::sys::{CallError, capability, file, process, signal, socket};
+use crate::sys::{CallError, Errno, capability, file, process, signal, socket};
+
+use super::wire::{Received, Report, Wire};
+
+/// How long the other end of something broken is waited for, to tell why.
+const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// How a helper is started.
 pub(super) struct Start<'a> {
@@ -60,29 +67,72 @@ impl Helper {
         self.child.pidfd.as_fd()
     }
 
-    /// Why it ended, as far as can be told. For a helper whose pidfd has become readable.
-    pub(super) fn epitaph(&self) -> Error {
+    /// Nobody has a reason to stop a helper, and a sandbox without it would hang.
+    pub(super) fn go_on_if_stopped(&self) -> Result<()> {
+        Ok(self.child.go_on_if_stopped()?)
+    }
+
+    /// Why, once its pidfd has become readable. One whose mount or namespace was let go of ends by
+    /// itself and without a fault: then it is init that failed, and its report is on its way.
+    pub(super) fn why_it_ended(&self, wire: &Wire) -> Error {
+        match self.epitaph() {
+            (Some(Change::Exited(0)), epitaph) => last_word_of_init(wire, LAST_WORD, epitaph),
+            (_, epitaph) => epitaph,
+        }
+    }
+
+    /// How it ended, and why as far as can be told. For a helper whose pidfd has become readable.
+    fn epitaph(&self) -> (Option<Change>, Error) {
         let said = file::read_all(self.said.as_fd(), 64 << 10).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
         let last_words = said.lines().rev().find(|line| !line.trim().is_empty());
-        let end = match process::wait_for_end(self.child.pid) {
-            Ok(Change::Killed(signal)) => format!("killed by signal {signal}"),
-            Ok(Change::Exited(status)) => format!("exit status {status}"),
+        let change = process::wait_for_end(self.child.pid).ok();
+        let end = match change {
+            Some(Change::Killed(signal)) => format!("killed by signal {signal}"),
+            Some(Change::Exited(status)) => format!("exit status {status}"),
             _ => "ended".to_owned(),
         };
         let why = match last_words {
             Some(line) => format!("{end}: {}", Text::from(line.trim())),
             None => end,
         };
-        Error::new(why).within(format!("{} ended before the sandbox did", self.name))
+        (change, Error::new(why).within(format!("{} ended before the sandbox did", self.name)))
+    }
+}
+
+/// What init has said of its own end, or will say in this time; it is the cause of the error, if
+/// there is such a word.
+pub(super) fn last_word_of_init(wire: &Wire, patience: Duration, error: Error) -> Error {
+    let mut watch = [Watch::reading(wire.as_fd())];
+    if wait_for(&mut watch, Some(patience)).is_ok()
+        && watch[0].readable
+        && let Ok(Some(Received { message: Report::Failed(cause), .. })) = wire.receive()
+    {
+        return cause;
+    }
+    error
+}
+
+/// A filesystem whose helper has ended says so by these: then the helper knows why.
+pub(super) fn cause_of(error: Error, helpers: &[Helper]) -> Error {
+    let says_so = matches!(error.errno(), Some(Errno::ENOTCONN | Errno::ECONNABORTED));
+    if !says_so || helpers.is_empty() {
+        return error;
+    }
+    let mut watches: Vec<_> = helpers.iter().map(|it| Watch::reading(it.pidfd())).collect();
+    if wait_for(&mut watches, Some(LAST_WORD)).is_err() {
+        return error;
+    }
+    let dead = watches.iter().position(|watch| watch.readable);
+    match dead.map(|dead| helpers[dead].epitaph()) {
+        Some((end, epitaph)) if end != Some(Change::Exited(0)) => epitaph,
+        _ => error,
     }
 }
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        // Already dead is what is wanted.
-        let _ = process::signal_pidfd(self.child.pidfd.as_fd(), signal::SIGKILL);
-        let _ = process::wait_for_end(self.child.pid);
+        self.child.end();
     }
 }
 

@@ -13,7 +13,7 @@ mod slirp4netns;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::idrange::IdMap;
 use crate::base::rate::Rate;
@@ -196,10 +196,16 @@ pub(super) fn finish(network: &Network, wire: &Wire) -> Result<()> {
 }
 
 fn await_helpers(wire: &Wire) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let mut watch = [Watch::reading(wire.as_fd())];
-        wait_for(&mut watch, Some(PATIENCE))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        wait_for(&mut watch, Some(left))?;
         if !watch[0].readable {
+            // A signal may end a wait early.
+            if !left.is_zero() {
+                continue;
+            }
             let waited = PATIENCE.as_secs();
             return Err(Error::new(format!("the network was not ready after {waited} seconds")));
         }
