@@ -211,6 +211,12 @@ fn ssh_makes_keys_and_signs_and_asks_its_agent() {
 }
 
 #[test]
+fn an_editor_a_pager_and_a_manual_page_are_at_hand() {
+    needs!("vim", "less", "man", "jq", "patch");
+    works("reading", "1\nother\n-rw-r--r--\n{\"a\":\"b\"}\npatched\n");
+}
+
+#[test]
 fn archives_and_copies_keep_all_that_a_file_has() {
     needs!("tar", "rsync", "setfattr", "setfacl");
     works(
