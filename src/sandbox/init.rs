@@ -51,9 +51,6 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
         Err(error) => Report::Failed(error),
     };
     let _ = wire.send(&report);
-    if let Some(terminal) = &payload.terminal {
-        terminal.wait_to_be_killed(&wire);
-    }
     process::exit_now(0)
 }
 
