@@ -241,6 +241,23 @@ fn tmux_serves_terminals() {
 fn gdb_and_strace_trace_where_that_is_open() {
     needs!("gdb", "strace", "gcc");
     if profiles().count() == PROFILES.len() {
-        under("build", &project("debugger")).stdout("$1 = 21\n#0  twice (n=21) at main.c:3\n#1  in main () at main.c:5\n8\n[Inferior 1 (…) exited with code 03]\n42\nstatus 3\n1\nattached\n1\n").check();
+        under("build", &project("debugger"))
+            .stdout(
+                "$1 = 21\n#0  twice (n=21) at main.c:3\n#1  in main () at main.c:5\n8\n\
+                 [Inferior 1 (…) exited with code 03]\n42\nstatus 3\n1\nattached\n1\n",
+            )
+            .check();
     }
+}
+
+#[test]
+fn gdb_and_strace_say_themselves_that_tracing_is_closed() {
+    needs!("gdb", "strace", "gcc");
+    let script = ["sh", "-eu", "refused"];
+    Bryo::run()
+        .at(&project("debugger"))
+        .command(script)
+        .stdout("ptrace: Operation not permitted\nPTRACE_TRACEME: Operation not permitted\n")
+        .limit(LONG)
+        .check();
 }
