@@ -120,18 +120,15 @@ fn git_works_on_a_repository_and_on_clones_of_it() {
     needs!("git");
     for profile in profiles() {
         let home = project("git");
-        let init = ["init", "--quiet", "--initial-branch=main", "one"];
+        let init = ["init", "--quiet", "--initial-branch=main"];
         Bryo::program(program("git").unwrap()).at(&home).args(init).check();
         under(profile, &home)
             .stdout(
-                "commit 1 commit 2 commit 3 merge side  1 file changed, 1 insertion(+)\n0\n\
+                "1\ncommit 1 commit 2 commit 3 merge side  1 file changed, 1 insertion(+)\n0\n\
                  f1 g3 s 0\nmore\n",
             )
             .check();
-        Bryo::program(program("git").unwrap())
-            .at(&home)
-            .args(["-C", "one", "status", "--porcelain"])
-            .check();
+        Bryo::program(program("git").unwrap()).at(&home).args(["status", "--porcelain"]).check();
     }
 }
 
