@@ -51,11 +51,7 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
         Ok(End::Killed(signal)) => Report::Killed(signal),
         Err(error) => Report::Failed(error.explained("cannot watch over the command")),
     };
-    let is_told = wire.send(&report).is_ok();
-    if let (Some(terminal), true) = (&payload.terminal, is_told) {
-        terminal.wait_to_be_killed(&wire);
-    }
-    // A caller that heard nothing finds me gone.
+    let _ = wire.send(&report);
     process::exit_now(0)
 }
 

@@ -239,8 +239,9 @@ impl Outside {
         }
     }
 
-    /// After the payload's end, while init still holds the terminal: shows all that was written.
-    /// Others that go on writing are not waited for.
+    /// After the payload's end: shows all that was written. The kernel keeps it when init ends too:
+    /// the end of a session's leader hangs up no pseudo-terminal (`disassociate_ctty`). Others that
+    /// go on writing are not waited for.
     pub(in super::super) fn drain(&mut self, signals: &SignalQueue) {
         let mut left = LEFT_IN_THE_KERNEL;
         loop {
