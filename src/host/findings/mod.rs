@@ -17,6 +17,7 @@ mod subids;
 mod user_namespaces;
 
 pub use ability::Ability;
+pub use home::network_filesystem;
 pub use proc::why_not as why_no_fresh_proc;
 
 use std::path::Path;
