@@ -63,7 +63,7 @@ fn what_the_command_leaves_behind_ends_with_it() {
 }
 
 #[test]
-fn pid_1_reaps_ten_thousand_orphans() {
+fn slow_pid_1_reaps_ten_thousand_orphans() {
     let script = "i=0; while [ $i -lt 10000 ]; do ( : & ); i=$((i + 1)); done; sleep 0.2; \
                   cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z '";
     Bryo::run().shell(script).stdout("0\n").status(1).limit(Duration::from_secs(100)).check();
