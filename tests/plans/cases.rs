@@ -66,7 +66,7 @@ pub(super) fn plans() -> Vec<Case> {
         case("overlay-below-mount", everything(), &["--overlay=/srv/data"]),
         case("overlay-refused-by-kernel", everything_but(no_overlay), &["--overlay=/opt"]),
         case("overlay-on-old-tmpfs", everything_but(old_tmpfs), &["--overlay=/opt"]),
-        case("overlay-without-home", everything_but(old_tmpfs_and_home), &["--overlay=/opt"]),
+        case("overlay-without-home", everything_but(home_on_a_server), &["--overlay=/opt"]),
         case(
             "overlay-kept",
             everything(),
@@ -346,11 +346,6 @@ fn no_overlay(host: &mut Host) {
 
 fn old_tmpfs(host: &mut Host) {
     host.kernel.tmpfs_has_user_xattrs = false;
-}
-
-fn old_tmpfs_and_home(host: &mut Host) {
-    old_tmpfs(host);
-    host.data.no_layers = Some("`/home/ada` is on NFS".to_owned());
 }
 
 fn kept_by_fuse(host: &mut Host) {

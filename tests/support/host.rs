@@ -83,6 +83,12 @@ pub(crate) fn everything_but(change: impl FnOnce(&mut Host)) -> Host {
     host
 }
 
+/// Where throw-away layers of overlays are on disk, and the home takes none.
+pub(crate) fn home_on_a_server(host: &mut Host) {
+    host.kernel.tmpfs_has_user_xattrs = false;
+    host.data.no_layers = Some("`/home/ada` is on NFS".to_owned());
+}
+
 fn program(name: &str) -> Option<Program> {
     Some(Program { path: HostPath::absolute(format!("/usr/bin/{name}")) })
 }
