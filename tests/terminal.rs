@@ -266,7 +266,7 @@ fn a_command_in_a_pipeline_gets_the_keys_when_it_reads() {
     let (mut terminal, before) = script_with_settings(&home, "bryo run -- cat | tr a-z A-Z");
     terminal.send("hello\r");
     terminal.wait_for("hello", SOON);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(patient(Duration::from_millis(300)));
     terminal.send("\x04");
     terminal.wait_for("HELLO", SOON);
     assert_eq!(terminal.wait(SOON), 0);

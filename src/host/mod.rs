@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod cgroup;
 mod contents;
+mod data_directory;
 mod disk;
 pub mod findings;
 mod git_config;
@@ -24,6 +25,7 @@ pub use crate::sys::rlimit::Bounds;
 pub use account::{Account, account_in, knows_group};
 pub use cgroup::{Cgroup, Cgroups, Inhabitants, Through, UserManager, Way};
 pub use contents::Contents;
+pub use data_directory::DataDirectory;
 pub use disk::Disks;
 pub use kept::Kept;
 pub use kernel::Kernel;
@@ -57,6 +59,7 @@ pub struct Host {
     /// `Err` holds the reason why there are none. Read only when asked for.
     pub subids: std::result::Result<SubIds, String>,
     pub overlay: OverlayAbility,
+    pub data: DataDirectory,
     /// What the directory for kept overlays holds.
     pub kept: Option<Kept>,
     pub mounts: Vec<MountPoint>,
@@ -88,7 +91,11 @@ impl Host {
             let typed = needs.rootfs.as_ref()?.as_os_str();
             contents::of_rootfs(&HostPath::resolve(typed, &base, &account.home), Path::new(file))
         };
+        let kernel = Kernel::read();
+        let data = DataDirectory::named(&environment, &account.home);
+        let takes_layers = needs.overlay && !kernel.tmpfs_has_user_xattrs;
         Ok(Self {
+            data: if takes_layers { data.looked_at() } else { data },
             cgroups: if needs.cgroups {
                 Cgroups::read(&account, variable(&environment, "XDG_RUNTIME_DIR"))
             } else {
@@ -129,7 +136,7 @@ impl Host {
             contents: contents::read(&needs.contents, &account.home, cwd.as_ref()),
             rootfs_passwd: of_rootfs("etc/passwd"),
             rootfs_group: of_rootfs("etc/group"),
-            kernel: Kernel::read(),
+            kernel,
             account,
             cwd,
             environment,

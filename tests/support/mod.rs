@@ -42,7 +42,7 @@ mod world;
 pub(crate) use bryo::Bryo;
 pub(crate) use home::Home;
 pub(crate) use leftovers::Leftovers;
-pub(crate) use patience::patient;
+pub(crate) use patience::{patient, slowness};
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
 pub(crate) use skip::{landlock, program, report_skip};

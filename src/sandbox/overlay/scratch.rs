@@ -87,6 +87,7 @@ fn fresh(parent: &HostPath) -> Result<Scratch> {
         // The last run to end takes an empty parent away with it, at any moment.
         let made = Made(entry::make_directories(parent.as_path(), 0o700)?);
         let Ok(base) = file::open_path_for_reading(parent.as_path()) else { continue };
+        check_whose(parent)?;
         let name = format!("run-{}-{attempt}", process::own_pid());
         match file::make_directory_at(base.as_fd(), named(&name), 0o700) {
             Ok(()) => {}
@@ -122,6 +123,19 @@ fn locked(base: BorrowedFd<'_>, name: &str) -> Result<Option<OwnedFd>> {
     match entry::status_at(base, name.as_ref()) {
         Ok(_) => Ok(Some(lock)),
         Err(e) if e.errno == Errno::ENOENT => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Below /var/tmp anybody may have taken the name before; what is ours there, nobody can exchange.
+fn check_whose(parent: &HostPath) -> Result<()> {
+    const ROOT: u32 = 0;
+    match file::status_of_path(parent.as_path()) {
+        Ok(status) if [ROOT, process::effective_uid()].contains(&status.uid) => Ok(()),
+        Ok(_) => Err(Error::new(format!("`{parent}` belongs to another user"))
+            .hint("name a directory of yours with `BRYO_SCRATCH=DIRECTORY`")),
+        // Taken away meanwhile: nothing can be made in it.
+        Err(e) if e.errno == Errno::ENOENT => Ok(()),
         Err(e) => Err(e.into()),
     }
 }
