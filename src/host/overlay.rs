@@ -76,7 +76,14 @@ fn read_in_time(answer: BorrowedFd<'_>) -> Result<Vec<u8>> {
     while !watches[0].readable && Instant::now() < deadline {
         wait_for(&mut watches, Some(deadline.saturating_duration_since(Instant::now())))?;
     }
-    if watches[0].readable { Ok(file::read_all(answer, 4096)?) } else { Ok(Vec::new()) }
+    if !watches[0].readable {
+        return Ok(Vec::new());
+    }
+    // It comes in one piece; its end may be long in coming.
+    let mut said = vec![0; 4096];
+    let length = file::read(answer, &mut said)?;
+    said.truncate(length);
+    Ok(said)
 }
 
 /// In the child: what real work asks of an overlay, on one of a few files in memory.

@@ -84,7 +84,9 @@ impl Kind {
             scratch.dir(format!("work/rootfs/{directory}"));
         }
         for name in ["work/facts", "work/rootfs/facts"] {
-            std::fs::copy(program_of_facts(), scratch.join(name)).unwrap();
+            // A copy would be open for writing in whatever another worker forks meanwhile, and
+            // "text file busy" then.
+            std::fs::hard_link(program_of_facts(), scratch.join(name)).unwrap();
         }
         home
     }
