@@ -42,7 +42,7 @@ fuse-overlayfs -o \"lowerdir=$1/lower,upperdir=upper,workdir=work,volatile\" mer
 umount -l merged";
 
 fn driver_rows(bench: &Bench, driver: &str, script: &str) -> Result<Vec<Row>> {
-    let runs = bench.effort.choose(15, 3);
+    let runs = bench.effort.choose(11, 3);
     let mut through_bryo = || {
         let mut command = Command::new(&bench.bryo);
         let lower = bench.scratch.join("lower");
@@ -101,7 +101,7 @@ pub(crate) fn work(tree: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A tree of 4,000 files, an archive and a repository of it, and a little C program in 12 files.
+/// A tree of 4,000 files, an archive and a repository of it, and a program in C.
 fn make_tree(lower: &Path) -> Result<()> {
     for directory in 0..40 {
         let directory = lower.join(format!("tree/{directory}"));
@@ -110,17 +110,18 @@ fn make_tree(lower: &Path) -> Result<()> {
             fs::write(directory.join(file.to_string()), "some text\n".repeat(10 + file * 4))?;
         }
     }
-    make_program(&lower.join("source"))?;
+    make_program(&lower.join("source"), 12)?;
     let script = "tar -cf archive.tar tree && cp -r tree repository && cd repository &&
         git init -q && git add . &&
         git -c user.name=bench -c user.email=bench@localhost commit -q -m all";
     turns::prove_that_it_runs(Command::new("sh").args(["-ec", script]).current_dir(lower))
 }
 
-fn make_program(source: &Path) -> Result<()> {
+/// A program in C of so many files, and its Makefile.
+pub(crate) fn make_program(source: &Path, parts: usize) -> Result<()> {
     fs::create_dir_all(source)?;
     let mut objects = String::new();
-    for part in 0..12 {
+    for part in 0..parts {
         let file = PathBuf::from(format!("part{part}.c"));
         let text = format!(
             "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n\

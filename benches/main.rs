@@ -3,6 +3,7 @@
 //! directory of everything it starts. It must never judge a figure: it fails only when something
 //! cannot run.
 
+mod calls;
 mod filesystem;
 mod many;
 mod network;
@@ -78,6 +79,8 @@ fn measure(group: &str, effort: Effort) -> Result<()> {
     let rows = match group {
         "view" => start::default_view(&bench)?,
         "ids" => start::subordinate_ids(&bench)?,
+        "confinement" => start::confinement(&bench)?,
+        "calls" => calls::rows(&bench)?,
         "rootfs" => rootfs::rows(&bench)?,
         "net" => network::rows(&bench)?,
         "many" => many::rows(&bench)?,

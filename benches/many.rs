@@ -24,7 +24,7 @@ pub(crate) fn rows(bench: &Bench) -> Result<Vec<Row>> {
     let mut bwrap = peer::bwrap(&peer::equal_view(bench)?);
     bwrap.arg(&bench.itself).arg("--hold");
     let mut rows = two_rows(100, bench.effort.choose(11, 2), &mut bryo, &mut bwrap)?;
-    rows.extend(two_rows(1000, bench.effort.choose(5, 1), &mut bryo, &mut bwrap)?);
+    rows.extend(two_rows(1000, bench.effort.choose(3, 1), &mut bryo, &mut bwrap)?);
     Ok(rows)
 }
 

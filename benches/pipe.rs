@@ -9,7 +9,7 @@ use crate::{Bench, Result};
 
 pub(crate) fn rows(bench: &Bench) -> Result<Vec<Row>> {
     let bytes: u64 = bench.effort.choose(10_000_000_000, 1_000_000_000);
-    let runs = bench.effort.choose(7, 3);
+    let runs = bench.effort.choose(5, 3);
     let mut through = || {
         let mut bryo = Command::new(&bench.bryo);
         bryo.args(["run", "--", "cat"]);

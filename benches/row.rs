@@ -19,11 +19,13 @@ pub(crate) enum Figure {
     BytesPerSecond(f64),
 }
 
-/// The ratio of bryo to its peer that is to be reached.
+/// What is to be reached: the ratio of bryo to its peer, or the difference.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
+    /// Of times.
+    AtMostLater(Duration),
     /// Told for its own sake.
     Informative,
 }
@@ -51,13 +53,18 @@ impl fmt::Display for Figure {
 }
 
 impl Goal {
-    fn told(self, ratio: f64) -> String {
-        let (sign, bound, reached) = match self {
-            Self::AtMost(bound) => ('≤', bound, ratio <= bound),
-            Self::AtLeast(bound) => ('≥', bound, ratio >= bound),
+    fn told(self, bryo: Figure, peer: Figure) -> String {
+        let (bryo, peer) = (bryo.value(), peer.value());
+        let ratio = bryo / peer;
+        let (bound, reached) = match self {
+            Self::AtMost(bound) => (format!("≤ {bound}"), ratio <= bound),
+            Self::AtLeast(bound) => (format!("≥ {bound}"), ratio >= bound),
+            Self::AtMostLater(bound) => {
+                (format!("≤ {bound:?} more"), bryo - peer <= bound.as_secs_f64())
+            }
             Self::Informative => return "–".to_owned(),
         };
-        format!("{sign} {bound}: {}", if reached { "yes" } else { "**no**" })
+        format!("{bound}: {}", if reached { "yes" } else { "**no**" })
     }
 }
 
@@ -65,6 +72,10 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ratio = self.bryo.value() / self.peer.value();
         let Self { case, bryo, peer, goal, runs } = self;
-        write!(f, "| {case} | {bryo} | {peer} | {ratio:.2} | {} | {runs} |", goal.told(ratio))
+        write!(
+            f,
+            "| {case} | {bryo} | {peer} | {ratio:.2} | {} | {runs} |",
+            goal.told(*bryo, *peer)
+        )
     }
 }

@@ -169,6 +169,27 @@ fn devices_that_are_not_there_are_missed() {
 }
 
 #[test]
+fn a_network_driver_that_is_kept_from_its_work_is_told() {
+    needs!("slirp4netns", "pasta");
+    needs_namespaces!();
+    if std::fs::File::options().read(true).write(true).open("/dev/net/tun").is_err() {
+        skip!("/dev/net/tun is closed to users");
+    }
+    let said = as_mapped_root(
+        "printf '#!/bin/sh\necho not for you >&2\n' > \"$D/fake\"; chmod 755 \"$D/fake\"
+         mount -n --bind \"$D/fake\" /usr/bin/slirp4netns; exec \"$BRYO\" doctor",
+    )
+    .stdout_any()
+    .check();
+    let text = String::from_utf8(said.stdout).unwrap();
+    let said = finding(&text, "user network");
+    assert!(said.starts_with("part ") && said.contains("pasta"), "{said}");
+    assert!(said.contains(" works, slirp4netns fails: not for you"), "{said}");
+    assert!(said.contains("dmesg"), "{said}");
+    assert!(text.contains("--net                        in user mode"), "{text}");
+}
+
+#[test]
 fn map_programs_without_privilege_are_of_no_use() {
     needs!("newuidmap", "newgidmap", "setpriv");
     needs_namespaces!();

@@ -81,7 +81,8 @@ fn no_file_is_long() {
 #[test]
 fn nothing_gives_up_outside_tests() {
     let mut faults = Vec::new();
-    for source in Source::all("src", "rs") {
+    let benches = Source::all("benches", "rs");
+    for source in Source::all("src", "rs").into_iter().chain(benches) {
         for (line, call) in calls_that_give_up(&source) {
             faults.push(format!("{}:{line}: `{call}`", source.path.display()));
         }
@@ -152,7 +153,10 @@ fn the_rules_see_what_they_forbid() {
 }
 
 fn rust_files() -> Vec<Source> {
-    ["src", "tests"].into_iter().flat_map(|directory| Source::all(directory, "rs")).collect()
+    ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(|directory| Source::all(directory, "rs"))
+        .collect()
 }
 
 #[track_caller]

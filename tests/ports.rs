@@ -69,7 +69,7 @@ fn a_published_port_leads_in_by_both_loopbacks() {
 }
 
 #[test]
-fn two_thousand_short_connections() {
+fn slow_two_thousand_short_connections() {
     needs!("python3");
     let (home, port) = (Home::new(), free_port());
     let run = serve_inside(&home, &["-p".to_owned(), format!("{port}:4000")], TCP_SERVICE);

@@ -106,7 +106,10 @@ fn compare(report: &Value, facts: &Facts) {
         assert!(masked.contains(&name), "{name}");
     }
     assert_eq!(masked.contains(&"keys".to_owned()), facts.all("masked ").contains(&"keys".into()));
-    assert_eq!(enforced["landlock"]["abi"].as_u64().unwrap_or(0), u64::from(landlock()));
+    // Where nested sandboxes may mount it handles no files, and has more to hold from ABI 4 on only.
+    let is_idle = words(&report["doors"]).contains(&"nested-userns".to_owned()) && landlock() < 4;
+    let abi = if is_idle { 0 } else { landlock() };
+    assert_eq!(enforced["landlock"]["abi"].as_u64().unwrap_or(0), u64::from(abi));
     assert_eq!(enforced["descriptors"], serde_json::json!([0, 1, 2]));
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use crate::support::{Home, Terminal, place};
+use crate::support::{Home, Terminal, patient, place};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -266,7 +266,7 @@ fn a_command_in_a_pipeline_gets_the_keys_when_it_reads() {
     let (mut terminal, before) = script_with_settings(&home, "bryo run -- cat | tr a-z A-Z");
     terminal.send("hello\r");
     terminal.wait_for("hello", SOON);
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(patient(Duration::from_millis(300)));
     terminal.send("\x04");
     terminal.wait_for("HELLO", SOON);
     assert_eq!(terminal.wait(SOON), 0);
@@ -323,15 +323,37 @@ fn a_run_in_the_background_stops_when_it_wants_the_terminal() {
 }
 
 #[test]
-fn nothing_is_lost_on_the_way_out() {
+fn more_than_the_kernel_holds_comes_out_whole() {
     let home = Home::new();
     let expected: String = (1..=30_000).map(|n| format!("{n}\r\n")).collect();
-    for _ in 0..5 {
-        let mut terminal = bryo(&home, &["seq", "30000"]);
-        assert_eq!(terminal.wait(SOON), 0);
-        std::thread::sleep(Duration::from_millis(100));
-        assert!(terminal.screen() == expected, "{} bytes", terminal.screen().len());
+    let mut terminal = bryo(&home, &["seq", "30000"]);
+    assert_eq!(terminal.wait(SOON), 0);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(terminal.screen() == expected, "{} bytes", terminal.screen().len());
+}
+
+/// The caller is stopped while the command writes and ends, so that all of it is still in the
+/// kernel afterwards.
+#[test]
+fn nothing_is_lost_on_the_way_out() {
+    let home = Home::new();
+    let numbers: String = (1..=2000).map(|n| format!("{n}\r\n")).collect();
+    let script = "echo on-$((1 + 1)); until test -e go; do sleep 0.01; done; seq 2000; touch ended";
+    let mut terminal = bryo(&home, &["sh", "-c", script]);
+    terminal.wait_for("on-2\r\n", SOON);
+    terminal.signal(Signal::STOP);
+    home.scratch().write("work/go", "");
+    let deadline = Instant::now() + patient(SOON);
+    while !home.work().join("ended").exists() {
+        assert!(Instant::now() < deadline, "the command waits for the caller");
+        std::thread::sleep(Duration::from_millis(10));
     }
+    // Its shell ends, and init hears of it.
+    std::thread::sleep(patient(Duration::from_millis(200)));
+    terminal.signal(Signal::CONT);
+    assert_eq!(terminal.wait(SOON), 0);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(terminal.screen() == format!("on-2\r\n{numbers}"), "{} bytes", terminal.screen().len());
 }
 
 #[test]

@@ -1,63 +1,13 @@
-//! Real work by real programs: shells, git, compilers, interpreters, a package manager.
+//! Real work by real programs: shells, archives, large trees, a package manager. The tools of
+//! developers are in `tools`.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::support::{Bryo, Home, debian};
 
 const LONG: Duration = Duration::from_secs(300);
-
-/// A library, a program and a test of it, in C.
-const MAKEFILE: &str = "\
-CFLAGS = -O1 -Wall -Werror -MMD
-all: sum
-sum: main.o sum.o
-\t$(CC) -o $@ $^
-check: sum
-\ttest \"$$(seq 100 | ./sum)\" = 5050
-\ttest \"$$(./sum < /dev/null)\" = 0
-clean:
-\trm -f sum *.o *.d
--include *.d
-";
-const MAIN_C: &str = "\
-#include <stdio.h>
-#include \"sum.h\"
-int main(void) {
-    long n, total = 0;
-    while (scanf(\"%ld\", &n) == 1) total = sum(total, n);
-    printf(\"%ld\\n\", total);
-    return 0;
-}
-";
-
-fn c_project() -> Home {
-    let home = Home::new();
-    let scratch = home.scratch();
-    scratch.write("work/Makefile", MAKEFILE);
-    scratch.write("work/main.c", MAIN_C);
-    scratch.write("work/sum.h", "long sum(long, long);\n");
-    scratch.write("work/sum.c", "#include \"sum.h\"\nlong sum(long a, long b) { return a + b; }\n");
-    home
-}
-
-#[test]
-fn gcc_and_make_build_and_test_a_program() {
-    needs!("gcc", "make");
-    for flags in [&[][..], &["--root"][..]] {
-        let home = c_project();
-        Bryo::run()
-            .at(&home)
-            .args(flags)
-            .shell("make -s -j4 all check && make -s clean && make -s check && echo built")
-            .stdout("built\n")
-            .limit(LONG)
-            .check();
-        Bryo::program(home.work().join("sum")).stdin("1 2 3\n").stdout("6\n").check();
-    }
-}
 
 #[test]
 fn bash_does_what_scripts_do() {
@@ -108,68 +58,6 @@ fn git_works_on_a_repository_and_on_a_clone_of_it() {
         .stderr_lacks("one")
         .limit(LONG)
         .check();
-}
-
-#[test]
-fn python_makes_a_venv_forks_and_keeps_a_database() {
-    needs!("python3");
-    let script = "
-import multiprocessing, sqlite3, subprocess, sys, tempfile, threading, socket, ctypes, asyncio
-def square(n): return n * n
-if __name__ == '__main__':
-    with multiprocessing.Pool(4) as pool: print(sum(pool.map(square, range(100))))
-    queue = multiprocessing.Queue(); queue.put(7); print(queue.get())
-    base = sqlite3.connect('base.db'); base.execute('pragma journal_mode=wal')
-    base.execute('create table t (n)'); base.executemany('insert into t values (?)', [(n,) for n in range(1000)])
-    base.commit(); print(base.execute('select sum(n) from t').fetchone()[0])
-    with tempfile.NamedTemporaryFile() as f: print(f.name.startswith('/tmp/'))
-    server = socket.create_server(('127.0.0.1', 0))
-    threading.Thread(target=lambda: server.accept()[0].sendall(b'hi')).start()
-    print(socket.create_connection(server.getsockname()).recv(2).decode())
-    print(asyncio.run(asyncio.sleep(0, 'slept')))
-    print(subprocess.check_output(['echo', 'child']).decode().strip())
-";
-    let home = Home::new();
-    home.scratch().write("work/all.py", script);
-    Bryo::run()
-        .at(&home)
-        .command(["python3", "all.py"])
-        .stdout("328350\n7\n499500\nTrue\nhi\nslept\nchild\n")
-        .limit(LONG)
-        .check();
-    let venv = "python3 -m venv --without-pip v && . v/bin/activate &&
-        python -c 'import sys; print(sys.prefix != sys.base_prefix)'";
-    Bryo::run().at(&home).shell(venv).stdout("True\n").limit(LONG).check();
-}
-
-#[test]
-fn cargo_builds_and_tests_a_crate_without_a_network() {
-    let home = Home::new();
-    show_rust_of_the_account(&home);
-    let path = format!("{}/.cargo/bin:/usr/local/bin:/usr/bin:/bin", home.home().display());
-    let run = || Bryo::run().at(&home).env("PATH", &path).limit(LONG).leftovers_unjudged();
-    if run().shell("cargo --version && cc --version").start().finish().status != 0 {
-        // No skip: to build bryo Rust must be there, but not for the user who runs its tests.
-        let _ = std::io::stderr().write_all(b"\nnote: no Rust for this user, none is tested\n");
-        return;
-    }
-    let script =
-        "cargo -q init --name small --lib . && cargo -q test --offline 2>&1 | grep 'test result'";
-    run().shell(script).stdout_contains("test result: ok. 1 passed").check();
-    run().shell("touch ~/.cargo/bin/x 2>/dev/null || echo no").stdout("no\n").check();
-}
-
-/// Links the toolchain of the account into the home of a test, as its own.
-fn show_rust_of_the_account(home: &Home) {
-    let getent = ["-c", "getent passwd $(id -u) | cut -d : -f 6"];
-    let account = Bryo::program("/bin/sh").args(getent).stdout_any().check();
-    let account = Path::new(account.text().trim());
-    home.scratch().dir("home/.cargo");
-    for name in [".cargo/bin", ".rustup"] {
-        if account.join(name).is_dir() {
-            std::os::unix::fs::symlink(account.join(name), home.home().join(name)).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -58,6 +58,12 @@ impl Error {
         self
     }
 
+    /// A clause for an error that has none: a bare call says what failed, not what it was for.
+    #[must_use]
+    pub fn explained(self, clause: &str) -> Self {
+        if self.clauses.is_empty() { self.within(clause) } else { self }
+    }
+
     /// The command, or the words, that help. The innermost hint knows most and stays.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -134,6 +140,13 @@ mod tests {
             error.to_string(),
             "cannot start: cannot read `/x`: open(\"/x\"): no such file or directory"
         );
+    }
+
+    #[test]
+    fn only_a_bare_call_is_explained() {
+        let call = CallError { call: "setsid".into(), errno: Errno::EPERM };
+        let error = Error::from(call).explained("cannot x").explained("cannot y");
+        assert_eq!(error.to_string(), "cannot x: setsid: operation not permitted");
     }
 
     #[test]

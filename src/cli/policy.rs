@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::host;
 use crate::spec::{PROJECT_POLICY, Policy, profile};
 use crate::store::{
     Directories, Forgotten, PolicyFile, ProjectFile, Standing, Trust, TrustEntry, policy_names,
@@ -28,7 +29,7 @@ impl Place {
         let home = std::env::var_os("HOME")
             .filter(|home| Path::new(home).is_absolute())
             .map_or_else(root, HostPath::absolute);
-        let directory = std::env::current_dir().map_or_else(|_| root(), HostPath::absolute);
+        let directory = host::current_directory()?.unwrap_or_else(root);
         let directories = Directories::of(|name| std::env::var_os(name), &home)?;
         Ok(Self { directory, home, directories })
     }

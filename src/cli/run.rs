@@ -10,6 +10,7 @@ use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
+use crate::sys::Errno;
 
 use super::policy::Place;
 use super::{flags, help, integrity, print};
@@ -146,7 +147,7 @@ pub(super) fn spec_of(matches: &ArgMatches, arguments: &[OsString]) -> Result<Sp
 }
 
 pub(super) fn plan_for(spec: &Spec) -> Result<Plan> {
-    let host = Host::read(&plan::needs(spec));
+    let host = Host::read(&plan::needs(spec))?;
     plan::resolve(spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);
@@ -158,6 +159,9 @@ pub(super) fn plan_for(spec: &Spec) -> Result<Plan> {
 fn with_remedy(error: Error) -> Error {
     match remedy::for_error(&error) {
         Some(remedy) => error.hint(format!("{}: {}", remedy.said, remedy.fix)),
+        None if matches!(error.errno(), Some(Errno::EPERM | Errno::ENOSYS)) => {
+            error.hint("`bryo doctor` tells what this machine forbids or lacks")
+        }
         None => error,
     }
 }

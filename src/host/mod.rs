@@ -5,6 +5,7 @@ mod account;
 mod answer;
 mod cgroup;
 mod contents;
+mod data_directory;
 mod disk;
 pub mod findings;
 mod git_config;
@@ -24,6 +25,7 @@ pub use crate::sys::rlimit::Bounds;
 pub use account::{Account, account_in, knows_group};
 pub use cgroup::{Cgroup, Cgroups, Inhabitants, Through, UserManager, Way};
 pub use contents::Contents;
+pub use data_directory::DataDirectory;
 pub use disk::Disks;
 pub use kept::Kept;
 pub use kernel::Kernel;
@@ -39,8 +41,8 @@ pub use subids::{SubIds, parse_subid_file};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{HostPath, Text};
-use crate::sys::rlimit;
+use crate::base::{Context, HostPath, Result, Text};
+use crate::sys::{CallError, Errno, rlimit};
 
 /// The facts about this machine and its user that decide what a run will be.
 #[derive(Clone, PartialEq, Debug)]
@@ -55,8 +57,9 @@ pub struct Host {
     pub git: GitFacts,
     pub programs: Programs,
     /// `Err` holds the reason why there are none. Read only when asked for.
-    pub subids: Result<SubIds, String>,
+    pub subids: std::result::Result<SubIds, String>,
     pub overlay: OverlayAbility,
+    pub data: DataDirectory,
     /// What the directory for kept overlays holds.
     pub kept: Option<Kept>,
     pub mounts: Vec<MountPoint>,
@@ -78,18 +81,21 @@ pub struct Host {
 impl Host {
     /// Reads what the needs name, and no more: a run that makes no overlay does not pay for the
     /// probe of one.
-    #[must_use]
-    pub fn read(needs: &Needs) -> Self {
+    pub fn read(needs: &Needs) -> Result<Self> {
         let environment = environment();
         let account = Account::of_this_user(&environment);
-        let cwd = std::env::current_dir().ok().map(HostPath::absolute);
+        let cwd = current_directory()?;
         let programs = Programs::find(needs);
         let of_rootfs = |file: &str| {
             let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
             let typed = needs.rootfs.as_ref()?.as_os_str();
             contents::of_rootfs(&HostPath::resolve(typed, &base, &account.home), Path::new(file))
         };
-        Self {
+        let kernel = Kernel::read();
+        let data = DataDirectory::named(&environment, &account.home);
+        let takes_layers = needs.overlay && !kernel.tmpfs_has_user_xattrs;
+        Ok(Self {
+            data: if takes_layers { data.looked_at() } else { data },
             cgroups: if needs.cgroups {
                 Cgroups::read(&account, variable(&environment, "XDG_RUNTIME_DIR"))
             } else {
@@ -97,9 +103,9 @@ impl Host {
             },
             disks: disk::read(&needs.disks, &account.home, cwd.as_ref()),
             rlimits: rlimit::all(),
-            paths: PathFacts::read(needs, &account, cwd.as_ref()),
+            paths: PathFacts::read(needs, &account, cwd.as_ref())?,
             git: match &cwd {
-                Some(cwd) if needs.git => GitFacts::read(cwd),
+                Some(cwd) if needs.git => GitFacts::read(cwd)?,
                 _ => GitFacts::default(),
             },
             subids: if needs.subids {
@@ -130,12 +136,12 @@ impl Host {
             contents: contents::read(&needs.contents, &account.home, cwd.as_ref()),
             rootfs_passwd: of_rootfs("etc/passwd"),
             rootfs_group: of_rootfs("etc/group"),
-            kernel: Kernel::read(),
+            kernel,
             account,
             cwd,
             environment,
             programs,
-        }
+        })
     }
 
     #[must_use]
@@ -151,6 +157,15 @@ impl Host {
 
 fn variable<'a>(environment: &'a [(Text, Text)], name: &str) -> Option<&'a Text> {
     environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, value)| value)
+}
+
+/// `None`: it was removed under us.
+pub fn current_directory() -> Result<Option<HostPath>> {
+    match std::env::current_dir().map_err(|e| CallError::of(e, "getcwd".to_owned())) {
+        Ok(directory) => Ok(Some(HostPath::absolute(directory))),
+        Err(e) if e.errno == Errno::ENOENT => Ok(None),
+        Err(e) => Err(e).context(|| "cannot find the working directory".to_owned()),
+    }
 }
 
 fn environment() -> Vec<(Text, Text)> {

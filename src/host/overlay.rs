@@ -3,14 +3,14 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::base::{Context, Error, Result};
 use crate::sys::clone::{CloneFlags, Fork, clone3};
 use crate::sys::file::{self, Links};
 use crate::sys::mount::{self, FsOption, MountAttr};
 use crate::sys::poll::{Watch, wait_for};
-use crate::sys::{entry, process, signal, socket};
+use crate::sys::{entry, process, socket};
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OverlayAbility {
@@ -59,8 +59,7 @@ pub fn try_kernel_overlay() -> Result<()> {
         Fork::Parent(child) => {
             drop(its_voice);
             let answer = read_in_time(answer.as_fd());
-            let _ = process::signal_pidfd(child.pidfd.as_fd(), signal::SIGKILL);
-            let _ = process::wait_for_end(child.pid);
+            child.end();
             match answer?.as_slice() {
                 b"works" => Ok(()),
                 b"" => Err(Error::new("the probe did not answer").within(cannot)),
@@ -72,8 +71,19 @@ pub fn try_kernel_overlay() -> Result<()> {
 
 fn read_in_time(answer: BorrowedFd<'_>) -> Result<Vec<u8>> {
     let mut watches = [Watch::reading(answer)];
-    wait_for(&mut watches, Some(PATIENCE))?;
-    if watches[0].readable { Ok(file::read_all(answer, 4096)?) } else { Ok(Vec::new()) }
+    let deadline = Instant::now() + PATIENCE;
+    // A signal may end a wait early.
+    while !watches[0].readable && Instant::now() < deadline {
+        wait_for(&mut watches, Some(deadline.saturating_duration_since(Instant::now())))?;
+    }
+    if !watches[0].readable {
+        return Ok(Vec::new());
+    }
+    // It comes in one piece; its end may be long in coming.
+    let mut said = vec![0; 4096];
+    let length = file::read(answer, &mut said)?;
+    said.truncate(length);
+    Ok(said)
 }
 
 /// In the child: what real work asks of an overlay, on one of a few files in memory.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use crate::base::{HostPath, Text};
-use crate::sys::Errno;
+use crate::base::{Context, HostPath, Result, Text};
 use crate::sys::file::{self, FileKind};
+use crate::sys::{CallError, Errno};
 
 use super::{Account, Needs};
 
@@ -49,7 +49,8 @@ pub struct PathFacts {
 }
 
 impl PathFacts {
-    pub(super) fn read(needs: &Needs, account: &Account, cwd: Option<&HostPath>) -> Self {
+    /// An error where a question stays open: what is taken for missing is not protected.
+    pub(super) fn read(needs: &Needs, account: &Account, cwd: Option<&HostPath>) -> Result<Self> {
         let mut facts = Self::default();
         let root = HostPath::absolute("/");
         let paths = needs.paths.iter();
@@ -59,14 +60,14 @@ impl PathFacts {
         // Dozens of the paths are in /etc: one listing answers for most of them.
         let etc = Path::new("/etc");
         if paths.iter().filter(|path| path.as_path().parent() == Some(etc)).count() > 8 {
-            facts.learn_directory(etc, &paths);
+            facts.learn_directory(etc, &paths)?;
         }
         // The homes too: what must not be shown must be known by every name it has.
         let homes = [Some(&account.home), account.account_home.as_ref()].into_iter().flatten();
         for path in paths.into_iter().chain(homes.cloned()) {
-            facts.learn(path);
+            facts.learn(path)?;
         }
-        facts
+        Ok(facts)
     }
 
     /// The fact of a path; one that was never asked for counts as missing.
@@ -93,16 +94,18 @@ impl PathFacts {
 
     /// Answers for the paths directly in a directory that is no link and holds them as files or
     /// directories; links and the rest are left to be looked at one by one.
-    fn learn_directory(&mut self, directory: &Path, paths: &[HostPath]) {
-        let Ok(fd) = file::open_without_links(directory) else { return };
+    fn learn_directory(&mut self, directory: &Path, paths: &[HostPath]) -> Result<()> {
+        let Ok(fd) = file::open_without_links(directory) else { return Ok(()) };
         drop(fd);
-        let Ok(entries) = std::fs::read_dir(directory) else { return };
-        let kinds: HashMap<_, _> = entries
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                Some((entry.file_name(), entry.file_type().ok()?))
-            })
-            .collect();
+        let Ok(entries) = std::fs::read_dir(directory) else { return Ok(()) };
+        let mut kinds = HashMap::new();
+        for entry in entries {
+            let entry = entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?)));
+            let (name, kind) = entry
+                .map_err(|e| CallError::of(e, format!("readdir({directory:?})")))
+                .context(|| format!("cannot list `{}`", directory.display()))?;
+            kinds.insert(name, kind);
+        }
         for path in paths.iter().filter(|path| path.as_path().parent() == Some(directory)) {
             let Some(name) = path.as_path().file_name() else { continue };
             let fact = match kinds.get(name) {
@@ -113,41 +116,63 @@ impl PathFacts {
             };
             self.facts.insert(path.clone(), fact);
         }
+        Ok(())
     }
 
-    fn learn(&mut self, path: HostPath) {
+    fn learn(&mut self, path: HostPath) -> Result<()> {
         if self.facts.contains_key(&path) {
-            return;
+            return Ok(());
         }
-        // Most paths hold no link, and one call tells: then the path is its own real name.
-        let fact = match file::open_without_links(path.as_path()) {
-            Ok(fd) => match file::status(fd.as_fd()) {
-                Ok(status) => fact_of_kind(status.kind, path.clone()),
-                Err(_) => PathFact::Missing,
-            },
-            Err(e) if e.errno == Errno::ELOOP => self.follow(&path),
-            Err(e) if e.errno == Errno::EACCES => PathFact::Forbidden,
-            Err(_) => PathFact::Missing,
-        };
+        let fact = self.look_at(&path).context(|| format!("cannot look at `{path}`"))?;
         self.facts.insert(path, fact);
+        Ok(())
+    }
+
+    fn look_at(&mut self, path: &HostPath) -> Result<PathFact> {
+        // Most paths hold no link, and one call tells: then the path is its own real name.
+        match file::open_without_links(path.as_path()) {
+            Ok(fd) => match file::status(fd.as_fd()) {
+                Ok(status) => Ok(fact_of_kind(status.kind, path.clone())),
+                Err(e) => fact_of_failure(e),
+            },
+            Err(e) if e.errno == Errno::ELOOP => self.follow(path),
+            Err(e) => fact_of_failure(e),
+        }
     }
 
     /// The fact of a path with a link somewhere in it.
-    fn follow(&mut self, path: &HostPath) -> PathFact {
-        let target = file::link_target(path.as_path()).ok();
-        let target = target.map(|target| Text::from(target.into_os_string()));
+    fn follow(&mut self, path: &HostPath) -> Result<PathFact> {
+        let target = match file::link_target(path.as_path()) {
+            Ok(target) => Some(Text::from(target.into_os_string())),
+            Err(e) => fact_of_failure(e).map(|_| None)?,
+        };
         if let Some(target) = &target {
             self.links.insert(path.clone(), target.clone());
         }
         let real = match file::canonical(path.as_path()) {
             Ok(real) => HostPath::absolute(real),
-            Err(e) if e.errno == Errno::EACCES => return PathFact::Forbidden,
-            Err(_) => return target.map_or(PathFact::Missing, PathFact::DanglingLink),
+            Err(e) => {
+                let fact = fact_of_failure(e)?;
+                let leads_nowhere = fact == PathFact::Missing;
+                return Ok(match target {
+                    Some(target) if leads_nowhere => PathFact::DanglingLink(target),
+                    _ => fact,
+                });
+            }
         };
         match file::status_of_path(real.as_path()) {
-            Ok(status) => fact_of_kind(status.kind, real),
-            Err(_) => PathFact::Missing,
+            Ok(status) => Ok(fact_of_kind(status.kind, real)),
+            Err(e) => fact_of_failure(e),
         }
+    }
+}
+
+/// What a failed look says of the path, unless it says something of this process alone.
+fn fact_of_failure(error: CallError) -> Result<PathFact> {
+    match error.errno {
+        Errno::EACCES => Ok(PathFact::Forbidden),
+        errno if errno.is_of_the_process() => Err(error.into()),
+        _ => Ok(PathFact::Missing),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::base::Error;
+use crate::base::{Error, Text};
 use crate::sys::{CallError, Errno, file};
 
 /// A cause in words, and what lifts it.
@@ -26,6 +26,8 @@ struct Switches {
     limits_of_zero: Vec<&'static str>,
     /// `kernel.apparmor_restrict_unprivileged_userns`, of Ubuntu 23.10 and later, is 1.
     apparmor_restricts: bool,
+    /// The AppArmor profile that is enforced on this process.
+    profile: Option<String>,
     /// A seccomp filter is on this process.
     is_filtered: bool,
     /// The kernel was built with user namespaces.
@@ -52,10 +54,18 @@ impl Switches {
                 .collect(),
             apparmor_restricts: sysctl("kernel.apparmor_restrict_unprivileged_userns")
                 .is_some_and(|value| value != "0"),
+            profile: enforced_profile(),
             is_filtered: line_of_status("Seccomp").as_deref() == Some("2"),
             knows_user_namespaces: file::status_of_path(Path::new("/proc/self/ns/user")).is_ok(),
         }
     }
+}
+
+/// `bryo (enforce)`, as AppArmor tells a process of itself.
+fn enforced_profile() -> Option<String> {
+    let content = file::read_path(Path::new("/proc/self/attr/apparmor/current"), 4096).ok()?;
+    let text = String::from_utf8_lossy(&content).into_owned();
+    Some(text.trim().strip_suffix(" (enforce)")?.to_owned())
 }
 
 fn sysctl(name: &str) -> Option<String> {
@@ -107,6 +117,9 @@ fn diagnose(failed: &CallError, switches: &Switches) -> Option<Remedy> {
     if is_first_act && switches.apparmor_restricts {
         return Some(apparmor());
     }
+    if let Some(profile) = switches.profile.as_ref().filter(|_| is_first_act) {
+        return Some(confined(profile));
+    }
     // mount_too_revealing() in fs/namespace.c: a new /proc may not show what the old one covers.
     is_one_of(&["fsmount(proc)", "fsconfig(proc"]).then(proc_is_masked)
 }
@@ -140,6 +153,9 @@ fn refused_by(errno: Errno, switches: &Switches) -> Option<Remedy> {
     if switches.apparmor_restricts {
         return Some(apparmor());
     }
+    if let Some(profile) = &switches.profile {
+        return Some(confined(profile));
+    }
     // That this is a chroot cannot be seen from inside: only that nothing else explains it.
     (errno == Errno::EPERM).then(|| {
         remedy(
@@ -169,6 +185,17 @@ fn apparmor() -> Remedy {
     remedy(
         "AppArmor takes every capability from user namespaces of programs without a profile (`kernel.apparmor_restrict_unprivileged_userns` is 1)",
         format!("an administrator can load bryo's profile with `{LOAD_PROFILE}`"),
+    )
+}
+
+/// By a profile of its own: whoever wrote it did not think of namespaces.
+fn confined(profile: &str) -> Remedy {
+    let profile = Text::from(profile);
+    remedy(
+        format!("the AppArmor profile `{profile}` on this process leaves it no right in them"),
+        format!(
+            "an administrator can find it with `grep -r '{profile}' /etc/apparmor.d` and take it off with `apparmor_parser -R FILE`"
+        ),
     )
 }
 
@@ -292,6 +319,15 @@ mod tests {
             let silent = said(call, Errno::EPERM, Switches::default());
             assert!(!has(silent, "AppArmor"), "{call}");
         }
+    }
+
+    #[test]
+    fn a_profile_on_bryo_itself_is_named() {
+        let own = || Switches { profile: Some("mine".to_owned()), ..Switches::default() };
+        for call in ["write(\"/proc/self/uid_map\")", "fsmount(proc)", "clone3(0x10000000)"] {
+            assert!(has(said(call, Errno::EPERM, own()), "profile `mine`"), "{call}");
+        }
+        assert_eq!(said("openat2(\"/x\")", Errno::EPERM, own()), None);
     }
 
     #[test]

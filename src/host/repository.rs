@@ -10,9 +10,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::HostPath;
+use crate::base::{Context, HostPath, Result};
 use crate::sys::file::{self, FileKind};
 use crate::sys::inode::{self, Flow, Room};
+use crate::sys::{self, CallError};
 
 use super::git_config::GitConfig;
 
@@ -40,8 +41,14 @@ const DEEPEST_MODULE: usize = 8;
 const LARGEST_CONFIG: usize = 64 << 10;
 
 impl GitFacts {
-    pub(super) fn read(directory: &HostPath) -> Self {
-        let Ok(base) = inode::open_directory(directory.as_path()) else { return Self::default() };
+    /// An error where a question stays open: what is taken for missing is not guarded.
+    pub(super) fn read(directory: &HostPath) -> Result<Self> {
+        let cannot = || format!("cannot look at what git obeys in `{directory}`");
+        let base = match inode::open_directory(directory.as_path()) {
+            Ok(base) => base,
+            Err(e) if e.errno.is_of_the_process() => return Err(e).context(cannot),
+            Err(_) => return Ok(Self::default()),
+        };
         let mut reader = Reader {
             top: directory.clone(),
             base,
@@ -49,10 +56,14 @@ impl GitFacts {
             visited: BTreeSet::new(),
             names_left: MOST_NAMES,
             facts: Self::default(),
+            failure: None,
         };
         reader.work_tree(Path::new(""));
         reader.bare(Path::new(""));
-        reader.facts
+        match reader.failure {
+            Some(failure) => Err(failure).context(cannot),
+            None => Ok(reader.facts),
+        }
     }
 }
 
@@ -71,9 +82,24 @@ struct Reader {
     /// How many more names will be read.
     names_left: usize,
     facts: GitFacts,
+    /// The first look that failed and so told nothing.
+    failure: Option<CallError>,
 }
 
 impl Reader {
+    /// What a look has found; nothing if it says that nothing can be found there.
+    fn found<T>(&mut self, answer: sys::Result<T>) -> Option<T> {
+        match answer {
+            Ok(found) => Some(found),
+            Err(e) => {
+                if e.errno.is_of_the_process() {
+                    self.failure.get_or_insert(e);
+                }
+                None
+            }
+        }
+    }
+
     /// A directory whose `.git` says where its repository is.
     fn work_tree(&mut self, directory: &Path) {
         let entry = directory.join(".git");
@@ -167,13 +193,15 @@ impl Reader {
             return;
         }
         let mut links = Vec::new();
-        let Ok(fd) = inode::open_directory_below(self.base.as_fd(), directory) else { return };
-        let _ = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, kind| {
+        let opened = inode::open_directory_below(self.base.as_fd(), directory);
+        let Some(fd) = self.found(opened) else { return };
+        let listed = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, kind| {
             if kind == Some(FileKind::Symlink) {
                 links.push(directory.join(name));
             }
             if links.len() < MOST_LINKS { Flow::GoOn } else { Flow::Stop }
         });
+        self.found(listed);
         for link in links {
             self.obey_what_is_at(&link, FileKind::Regular);
         }
@@ -230,7 +258,8 @@ impl Reader {
         }
         let kind = match self.kind(parent) {
             Some(FileKind::Directory) => {
-                inode::stamp_at(self.base.as_fd(), path.as_os_str()).ok().map(|it| it.kind)
+                let stamp = inode::stamp_at(self.base.as_fd(), path.as_os_str());
+                self.found(stamp).map(|it| it.kind)
             }
             _ => None,
         };
@@ -243,7 +272,9 @@ impl Reader {
             return Vec::new();
         }
         let opened = inode::open_regular_below(self.base.as_fd(), path);
-        opened.and_then(|it| file::read_all(it.as_fd(), LARGEST_CONFIG).ok()).unwrap_or_default()
+        let Some(opened) = self.found(opened).flatten() else { return Vec::new() };
+        let content = file::read_all(opened.as_fd(), LARGEST_CONFIG);
+        self.found(content).unwrap_or_default()
     }
 
     fn names(&mut self, directory: &Path) -> Vec<OsString> {
@@ -251,14 +282,14 @@ impl Reader {
         if self.names_left == 0 || self.kind(directory) != Some(FileKind::Directory) {
             return names;
         }
-        let Ok(fd) = inode::open_directory_below(self.base.as_fd(), directory) else {
-            return names;
-        };
-        // A directory that cannot be listed to its end has told what it could.
-        let _ = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, _| {
+        let opened = inode::open_directory_below(self.base.as_fd(), directory);
+        let Some(fd) = self.found(opened) else { return names };
+        let most = self.names_left;
+        let listed = inode::each_entry(fd.as_fd(), &mut Room::new(), |name, _| {
             names.push(name.to_owned());
-            if names.len() < self.names_left { Flow::GoOn } else { Flow::Stop }
+            if names.len() < most { Flow::GoOn } else { Flow::Stop }
         });
+        self.found(listed);
         self.names_left -= names.len();
         self.facts.more |= self.names_left == 0;
         names.sort();
@@ -277,113 +308,12 @@ impl Reader {
         (!below.as_os_str().is_empty()).then(|| below.to_path_buf())
     }
 
-    fn behind_link(&self, link: &Path) -> Option<PathBuf> {
-        let end = file::canonical(self.top.join(link).as_path()).ok()?;
+    fn behind_link(&mut self, link: &Path) -> Option<PathBuf> {
+        let end = file::canonical(self.top.join(link).as_path());
+        let end = self.found(end)?;
         self.below(end.as_os_str().as_bytes(), Path::new(""))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    /// A directory with these files, and what is read of it.
-    fn facts(name: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> GitFacts {
-        let top = std::env::temp_dir().join(format!("bryo-git-{name}-{}", std::process::id()));
-        for (path, content) in files {
-            let path = top.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-        for (path, target) in links {
-            symlink(target, top.join(path)).unwrap();
-        }
-        let top = fs::canonicalize(top).unwrap();
-        let facts = GitFacts::read(&HostPath::absolute(&top));
-        fs::remove_dir_all(&top).unwrap();
-        let below = |paths: BTreeSet<HostPath>| {
-            let short = |path: &HostPath| {
-                HostPath::absolute(Path::new("/").join(path.as_path().strip_prefix(&top).unwrap()))
-            };
-            paths.iter().map(short).collect()
-        };
-        GitFacts { found_by: below(facts.found_by), obeyed: below(facts.obeyed), ..facts }
-    }
-
-    fn shown(paths: &BTreeSet<HostPath>) -> Vec<String> {
-        paths.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn what_a_repository_names_is_found_and_nothing_outside() {
-        let config = "[core]\nhooksPath = tools/hooks\n[include]\npath = ../more\npath = ../../out\n\
-            path = ~/x\n";
-        let facts = facts(
-            "names",
-            &[
-                (".git/HEAD", ""),
-                (".git/config", config),
-                ("more", ""),
-                ("tools/hooks/pre-commit", ""),
-                (".git/modules/a/b/HEAD", ""),
-                (".git/modules/a/b/config", "[core]\nworktree = ../../../../deps/b\n"),
-                (".git/modules/a/b/hooks/x", ""),
-                ("deps/b/.git", "gitdir: ../../.git/modules/a/b\n"),
-                (".git/worktrees/w/HEAD", ""),
-                (".git/worktrees/w/commondir", "../..\n"),
-                (".git/worktrees/w/gitdir", "/elsewhere/.git\n"),
-            ],
-            &[],
-        );
-        let found_by = [
-            "/.git",
-            "/.git/modules",
-            "/.git/modules/a",
-            "/.git/modules/a/b",
-            "/.git/worktrees",
-            "/.git/worktrees/w",
-            "/deps",
-            "/deps/b",
-            "/tools",
-        ];
-        assert_eq!(shown(&facts.found_by), found_by);
-        let obeyed = [
-            "/.git/config",
-            "/.git/modules/a/b/hooks",
-            "/.git/worktrees/w/commondir",
-            "/.git/worktrees/w/gitdir",
-            "/deps/b/.git",
-            "/more",
-            "/tools/hooks",
-        ];
-        assert_eq!(shown(&facts.obeyed), obeyed);
-        assert!(!facts.more);
-    }
-
-    #[test]
-    fn links_are_no_way_out() {
-        let facts = facts(
-            "links",
-            &[("real/HEAD", ""), ("real/config", ""), ("hooks/x", ""), ("y", "")],
-            &[
-                (".git", "real"),
-                ("real/hooks", "../hooks"),
-                ("real/info", "/etc"),
-                ("real/modules", "/"),
-                ("real/config.worktree", "/etc/passwd"),
-            ],
-        );
-        assert_eq!(shown(&facts.found_by), ["/real"]);
-        assert_eq!(shown(&facts.obeyed), ["/hooks", "/real/config"]);
-    }
-
-    #[test]
-    fn a_crowd_is_not_looked_through() {
-        let paths: Vec<String> = (0..70).map(|n| format!(".git/modules/{n}/HEAD")).collect();
-        let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
-        let facts = facts("crowd", &files, &[]);
-        assert!(facts.more && facts.found_by.len() == MOST_REPOSITORIES + 1);
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use crate::sys::{Errno, file};
 
 use super::clock::{Clock, Tick};
 use super::confine::seccomp::Program;
-use super::helper::Helper;
+use super::helper::{self, Helper};
 use super::limits::Limits;
 use super::net::Uplink;
 use super::overlay::{self, Scratch};
@@ -133,7 +133,6 @@ struct Woken {
 
 impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
-        self.overlays = overlay::Outside::begin(self.plan, &self.init, self.scratch.as_ref())?;
         self.limits.begin(&self.init)?;
         self.write_maps_if_it_is_ours()?;
         loop {
@@ -148,8 +147,9 @@ impl Sandbox<'_> {
                     None => return self.init_is_gone(),
                 }
             }
-            if let Some(dead) = woken.dead_helper {
-                return Err(self.helpers[dead].epitaph());
+            // What init has said comes first: its end takes some helpers with it.
+            if let Some(dead) = woken.dead_helper.filter(|_| !woken.wire) {
+                return Err(self.helpers[dead].why_it_ended(&self.wire));
             }
             if woken.uplink && self.uplink.has_become_ready()? {
                 self.order(&Order::NetworkReady)?;
@@ -159,6 +159,7 @@ impl Sandbox<'_> {
             }
             if let Some(terminal) = &mut self.terminal {
                 terminal.carry(woken.terminal);
+                terminal.check()?;
             }
             self.relayed.carry(&woken.relayed);
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
@@ -213,7 +214,12 @@ impl Sandbox<'_> {
     /// One report from inside; the end of the payload, if that is what it tells.
     fn hear(&mut self, received: Received<Report>) -> Result<Option<Change>> {
         match received.message {
-            Report::Failed(error) => Err(error),
+            Report::Failed(error) => Err(helper::cause_of(error, &self.helpers)),
+            Report::UserNamespace => {
+                let scratch = self.scratch.as_ref();
+                self.overlays.begin(&self.init, scratch, received.descriptor)?;
+                Ok(None)
+            }
             Report::OverlayWaits { upper } => {
                 let device = received.descriptor;
                 self.helpers.push(self.overlays.start_helper(self.plan, upper, device)?);
@@ -245,7 +251,9 @@ impl Sandbox<'_> {
             },
             Report::Stopped(signal) => self.stop_with_the_payload(signal).map(|()| None),
             Report::Mapped => {
-                self.uplink.start(self.plan, self.init.pid, &mut self.helpers)?;
+                let started = self.uplink.start(self.plan, self.init.pid, &mut self.helpers);
+                // Without init there are no namespaces to join.
+                started.map_err(|e| helper::last_word_of_init(&self.wire, Duration::ZERO, e))?;
                 Ok(None)
             }
             Report::Exited(status) => Ok(Some(Change::Exited(status))),
@@ -276,7 +284,12 @@ impl Sandbox<'_> {
     fn forward_signals(&mut self) -> Result<()> {
         while let Some(signal) = self.signals.next()? {
             match signal {
-                signal::SIGCHLD | signal::SIGTTIN | signal::SIGTTOU => {}
+                signal::SIGCHLD => {
+                    for helper in &self.helpers {
+                        helper.go_on_if_stopped()?;
+                    }
+                }
+                signal::SIGTTIN | signal::SIGTTOU => {}
                 signal::SIGWINCH => {
                     if let Some(terminal) = &self.terminal {
                         terminal.copy_size();
@@ -362,16 +375,16 @@ impl Sandbox<'_> {
         }
     }
 
-    /// Kills what is left, and waits until the kernel has taken the sandbox apart.
+    /// Kills what is left, and waits until the kernel has taken the sandbox apart. An error if
+    /// the last of the command's output could not be passed on.
     fn end(&mut self) -> Result<()> {
         if let Some(terminal) = &mut self.terminal {
             terminal.drain(&self.signals);
         }
-        // Already dead is what is wanted; any other failure would leave nothing more to try.
-        let _ = process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL);
+        self.init.kill();
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
-        self.overlays.end();
-        self.relayed.finish()
+        self.overlays.end(&self.init, self.scratch.as_ref());
+        self.terminal.as_mut().map_or(Ok(()), Outside::check).and(self.relayed.finish())
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::{Error, ExitCode};
 use crate::plan::Plan;
-use crate::sys::Errno;
 use crate::sys::file;
 use crate::sys::process::{self, Strings};
+use crate::sys::{CallError, Errno};
 
 use super::interpreter::{self, Unfit};
 use super::wire::Report;
@@ -48,7 +48,7 @@ impl Attempt {
         let variables = plan.environment.iter();
         let environment = variables
             .filter_map(|(key, value)| string(&[key.as_bytes(), b"=", value.as_bytes()].concat()));
-        let programs = (0..).zip(candidates(plan)).filter(|(_, path)| path.exists());
+        let programs = (0..).zip(candidates(plan)).filter(|(_, path)| may_be_there(path));
         Self {
             programs: programs
                 .filter_map(|(place, path)| {
@@ -92,6 +92,14 @@ impl Attempt {
             _ => errno,
         }
     }
+}
+
+/// A look that failed leaves it to the kernel to say why the command does not run.
+fn may_be_there(path: &Path) -> bool {
+    path.try_exists().unwrap_or_else(|error| {
+        let errno = CallError::of(error, String::new()).errno;
+        !matches!(errno, Errno::EACCES | Errno::ENOTDIR | Errno::ELOOP | Errno::ENAMETOOLONG)
+    })
 }
 
 fn for_shell(script: &CString, arguments: &[CString]) -> Strings {

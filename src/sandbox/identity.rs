@@ -1,6 +1,7 @@
 //! The id maps: written by the sandbox itself, or from outside by newuidmap and newgidmap; and
 //! the payload's own ids.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -8,6 +9,7 @@ use crate::base::idrange::IdMap;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::plan::{Groups, Identity};
 use crate::sys::capability::{self, CapabilitySet};
+use crate::sys::process::Change;
 use crate::sys::{Errno, file, process};
 
 /// Inside, in a user namespace without maps: writes the one line that the kernel allows everybody,
@@ -75,13 +77,16 @@ impl MapHelpers {
 }
 
 fn finish(child: Child, name: &str) -> Result<()> {
-    let output = child
-        .wait_with_output()
-        .map_err(|e| Error::new(reason(&e)).within(format!("cannot wait for {name}")))?;
-    if output.status.success() {
+    // Its few words wait in the pipe; read before its end, they would have us wait for one that
+    // was stopped.
+    let end =
+        process::wait_for_end(child.id() as i32).context(|| format!("cannot wait for {name}"))?;
+    if end == Change::Exited(0) {
         return Ok(());
     }
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = child.stderr.map(|pipe| file::read_all(pipe.as_fd(), 4096)).transpose()?;
+    let said = said.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
     let said = said.lines().next().unwrap_or("it gave no reason").trim();
     let said = said.strip_prefix(name).map_or(said, |rest| rest.trim_start_matches([':', ' ']));
     Err(Error::new(format!("{name}: {said}"))

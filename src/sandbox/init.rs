@@ -19,7 +19,7 @@ use super::command::Refusal;
 use super::confine::Prepared;
 use super::confine::seccomp::Program;
 use super::namespaces::{self, NetworkNamespace};
-use super::overlay::{Overlays, Scratch};
+use super::overlay::{self, Overlays, Scratch};
 use super::relayed::Relayed;
 use super::terminal::{Inside, Place, Streams};
 use super::wire::{Order, Report, Wire};
@@ -38,6 +38,7 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
         Ok(payload) => payload,
         Err(error) => {
             // A wire that cannot carry the error has lost its caller, and we die with it.
+            let error = error.explained("cannot set up the sandbox");
             let _ = wire.send(&Report::Failed(error));
             process::exit_now(125)
         }
@@ -48,12 +49,9 @@ pub(super) fn run(plan: &Plan, wire: Wire, signals: SignalQueue, given: Given<'_
     let report = match end {
         Ok(End::Exited(status)) => Report::Exited(status),
         Ok(End::Killed(signal)) => Report::Killed(signal),
-        Err(error) => Report::Failed(error),
+        Err(error) => Report::Failed(error.explained("cannot watch over the command")),
     };
     let _ = wire.send(&report);
-    if let Some(terminal) = &payload.terminal {
-        terminal.wait_to_be_killed(&wire);
-    }
     process::exit_now(0)
 }
 
@@ -74,6 +72,7 @@ fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
     let Given { streams, relayed, scratch, filter } = given;
     capability::die_with_parent()?;
     relayed.take_their_place()?;
+    overlay::let_helpers_in(plan, wire)?;
     let network = begin_network(plan)?;
     map_own_id(plan, wire)?;
     process::set_session()?;

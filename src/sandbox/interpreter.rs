@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::{Error, ExitCode, Text};
-use crate::sys::{Errno, file};
+use crate::sys::{CallError, Errno, file};
 
 /// A command that cannot be executed.
 #[derive(Debug)]
@@ -59,7 +59,9 @@ pub(super) fn why_unfit(path: &Path, errno: Errno) -> Unfit {
         Errno::ENOEXEC => (wrong_format(path), None, None),
         _ => (None, None, None),
     };
-    let error = Error::new(reason.unwrap_or_else(|| errno.to_string()))
+    let kernels = || CallError { call: "execve".to_owned(), errno }.into();
+    let error = reason
+        .map_or_else(kernels, Error::new)
         .within(format!("cannot execute `{}`", Text::from(path.as_os_str())))
         .code(ExitCode::CannotExecute);
     Unfit { error: hint.into_iter().fold(error, Error::hint), missing }

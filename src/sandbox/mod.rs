@@ -95,7 +95,8 @@ pub fn launch(plan: &Plan) -> Ended {
         Err(error) => return Ended { outcome: Err(error), integrity: Integrity::default() },
     };
     let watch = Watch::begin(plan);
-    let outcome = caller::launch(plan, &status);
+    let outcome =
+        caller::launch(plan, &status).map_err(|error| error.explained("cannot run the sandbox"));
     status.ended(&outcome);
     let integrity = watch.end();
     status.looked_at(&integrity);

@@ -23,8 +23,11 @@ pub(super) fn run(
 ) -> u8 {
     match execute(plan, wire, terminal, confinement) {
         Ok(refused) => refusal.set(refused.encoded()),
-        // A wire that cannot carry it has lost its caller, and all of us end with it.
-        Err(error) => drop(wire.send(&Report::Failed(error))),
+        Err(error) => {
+            let error = error.explained("cannot prepare the command");
+            // A wire that cannot carry it has lost its caller, and all of us end with it.
+            let _ = wire.send(&Report::Failed(error));
+        }
     }
     ExitCode::Failed.number()
 }

@@ -20,6 +20,8 @@ use super::terminal::Place;
 pub(super) enum Report {
     /// The launch failed; nothing more follows.
     Failed(Error),
+    /// Init's user namespace comes with this, for the helpers of overlays.
+    UserNamespace,
     /// An overlay is mounted, and waits for its helper; its device comes with this.
     OverlayWaits { upper: usize },
     /// The outer end of the sandbox's terminal comes with this.

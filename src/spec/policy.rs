@@ -74,7 +74,7 @@ fn read_keys(speaker: Speaker<'_>, text: &str) -> Result<Policy> {
     let mut policy = Policy::default();
     for (key, value) in keys {
         let line = lines.at(key.span().start);
-        read_key(&mut policy, speaker, key.get_ref(), line, value, &lines)?;
+        Entry { speaker, key: key.get_ref(), line, value, lines: &lines }.apply_to(&mut policy)?;
     }
     Ok(policy)
 }
@@ -87,59 +87,56 @@ fn not_toml(error: &toml::de::Error, lines: &Lines) -> Error {
     }
 }
 
-fn read_key(
-    policy: &mut Policy,
-    speaker: Speaker<'_>,
-    key: &str,
+/// One key and its value.
+struct Entry<'a> {
+    speaker: Speaker<'a>,
+    key: &'a str,
     line: usize,
-    value: &Spanned<DeValue<'_>>,
-    lines: &Lines,
-) -> Result<()> {
-    match key {
-        "description" => policy.description = Some(string(key, value, lines)?.text),
-        "profile" => policy.profile = Some(named_profile(speaker, line, value, lines)?),
-        _ => read_word(&mut policy.spec, speaker, key, line, value, lines)?,
-    }
-    Ok(())
+    value: &'a Spanned<DeValue<'a>>,
+    lines: &'a Lines,
 }
 
-fn named_profile(
-    speaker: Speaker<'_>,
-    line: usize,
-    value: &Spanned<DeValue<'_>>,
-    lines: &Lines,
-) -> Result<String> {
-    let name = string("profile", value, lines)?.text;
-    match speaker {
-        Speaker::User { .. } => {
-            profile::find(&name).map_err(|error| error.within(format!("line {line}")))?;
-            Ok(name)
+impl Entry<'_> {
+    fn apply_to(&self, policy: &mut Policy) -> Result<()> {
+        match self.key {
+            "description" => policy.description = Some(self.string()?),
+            "profile" => policy.profile = Some(self.profile()?),
+            _ => self.set_word(&mut policy.spec)?,
         }
-        Speaker::Profile { .. } => {
-            Err(Flaw::new(line, "a profile builds on no other profile".to_owned()).into())
-        }
-        Speaker::Project => Err(project::refusal(line, "profile")),
+        Ok(())
     }
-}
 
-fn read_word(
-    spec: &mut Spec,
-    speaker: Speaker<'_>,
-    key: &str,
-    line: usize,
-    value: &Spanned<DeValue<'_>>,
-    lines: &Lines,
-) -> Result<()> {
-    let word = find(key).ok_or_else(|| unknown(key, line))?;
-    for value in values(word, value, lines)? {
-        if let Speaker::Project = speaker {
-            check_word(word, &value)?;
-        }
-        let origin = speaker.origin(value.line, word.name);
-        (word.set)(spec, OsStr::new(&value.text), origin)
-            .map_err(|reason| Flaw::new(value.line, format!("`{key}`: {reason}")))?;
+    fn string(&self) -> Result<String> {
+        Ok(string(self.key, self.value, self.lines)?.text)
     }
-    Ok(())
+
+    fn profile(&self) -> Result<String> {
+        let name = self.string()?;
+        match self.speaker {
+            Speaker::User { .. } => {
+                profile::find(&name).map_err(|e| e.within(format!("line {}", self.line)))?;
+                Ok(name)
+            }
+            Speaker::Profile { .. } => {
+                let flaw = "a profile builds on no other profile".to_owned();
+                Err(Flaw::new(self.line, flaw).into())
+            }
+            Speaker::Project => Err(project::refusal(self.line, "profile")),
+        }
+    }
+
+    fn set_word(&self, spec: &mut Spec) -> Result<()> {
+        let word = find(self.key).ok_or_else(|| unknown(self.key, self.line))?;
+        for value in values(word, self.value, self.lines)? {
+            if let Speaker::Project = self.speaker {
+                check_word(word, &value)?;
+            }
+            let origin = self.speaker.origin(value.line, word.name);
+            (word.set)(spec, OsStr::new(&value.text), origin)
+                .map_err(|why| Flaw::new(value.line, format!("`{}`: {why}", self.key)))?;
+        }
+        Ok(())
+    }
 }
 
 fn unknown(key: &str, line: usize) -> Error {

@@ -43,12 +43,24 @@ impl Errno {
     pub const ENOMEM: Self = Self(libc::ENOMEM);
     pub const ENOBUFS: Self = Self(libc::ENOBUFS);
     pub const EAFNOSUPPORT: Self = Self(libc::EAFNOSUPPORT);
+    pub const ENOTCONN: Self = Self(libc::ENOTCONN);
+    pub const ECONNABORTED: Self = Self(libc::ECONNABORTED);
     pub const EADDRINUSE: Self = Self(libc::EADDRINUSE);
     pub const EADDRNOTAVAIL: Self = Self(libc::EADDRNOTAVAIL);
     pub const EOPNOTSUPP: Self = Self(libc::EOPNOTSUPP);
     pub const ECONNRESET: Self = Self(libc::ECONNRESET);
     pub const ENAMETOOLONG: Self = Self(libc::ENAMETOOLONG);
     pub const ECHILD: Self = Self(libc::ECHILD);
+
+    /// Whether it says something of this process, or of a filter on it, and nothing of what it
+    /// asked about.
+    #[must_use]
+    pub fn is_of_the_process(self) -> bool {
+        matches!(
+            self,
+            Self::ENOMEM | Self::EPERM | Self::ENOSYS | Self::EINTR | Self::EMFILE | Self::ENFILE
+        )
+    }
 
     #[must_use]
     pub fn last() -> Self {
@@ -75,6 +87,14 @@ impl fmt::Display for Errno {
 pub struct CallError {
     pub call: String,
     pub errno: Errno,
+}
+
+impl CallError {
+    /// What std says of a call that it made.
+    #[must_use]
+    pub fn of(error: std::io::Error, call: String) -> Self {
+        Self { call, errno: Errno(error.raw_os_error().unwrap_or(libc::EIO)) }
+    }
 }
 
 impl fmt::Display for CallError {
@@ -104,10 +124,7 @@ impl<T> Named<T> for std::result::Result<T, nix::errno::Errno> {
 
 impl<T> Named<T> for std::io::Result<T> {
     fn named(self, call: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|e| CallError {
-            call: call(),
-            errno: Errno(e.raw_os_error().unwrap_or(libc::EIO)),
-        })
+        self.map_err(|e| CallError::of(e, call()))
     }
 }
 

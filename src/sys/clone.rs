@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::call::{Errno, Result, checked};
+use super::process;
 
 /// The namespaces a child is to have of its own, as `clone3(2)` names them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,39 @@ impl CloneFlags {
 pub struct Child {
     pub pid: i32,
     pub pidfd: OwnedFd,
+}
+
+impl Child {
+    /// Kills it and waits until it is gone. Its failures leave nothing more to try.
+    pub fn end(&self) {
+        self.kill();
+        let _ = process::wait_for_end(self.pid);
+    }
+
+    /// Kills it, if it is not dead already, which is what is wanted too.
+    pub fn kill(&self) {
+        // Not yet waited for, the number is still the child's own,
+        // for the filters of old containers that know no pidfd.
+        if process::signal_pidfd(self.pidfd.as_fd(), libc::SIGKILL).is_err() {
+            let _ = process::kill(self.pid, libc::SIGKILL);
+        }
+    }
+
+    /// Has it go on if it was stopped since the last look; says nothing of one that has ended.
+    pub fn go_on_if_stopped(&self) -> Result<()> {
+        // SAFETY: an all-zero siginfo_t is valid.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let (fd, options) = (self.pidfd.as_raw_fd(), libc::WSTOPPED | libc::WNOHANG);
+        // SAFETY: waitid writes one siginfo_t, which is alive.
+        let answer = unsafe { libc::waitid(libc::P_PIDFD, fd as u32, &raw mut info, options) };
+        match checked(answer.into(), || "waitid(P_PIDFD)".to_owned()) {
+            // SAFETY: waitid has filled it, or left its number 0 if there is no news.
+            Ok(_) if unsafe { info.si_pid() } == 0 => Ok(()),
+            Ok(_) => process::kill(self.pid, libc::SIGCONT),
+            Err(e) if matches!(e.errno, Errno::ECHILD | Errno::EINTR) => Ok(()),
+            Err(e) => Err(e),
+        }
+    }
 }
 
 /// Which of the two processes returned from the call.

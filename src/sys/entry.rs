@@ -2,7 +2,7 @@
 //! attributes, locks, removal.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,16 @@ pub fn status_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<FileStatus> 
 pub fn open_directory_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     fs::openat(directory, name, flags, Mode::empty()).named(|| format!("openat({name:?})"))
+}
+
+/// Lets its owner into a directory again, whatever mode it has.
+pub fn open_up_directory_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let found =
+        fs::openat(directory, name, flags, Mode::empty()).named(|| format!("openat({name:?})"))?;
+    // By this way no link is followed; fchmodat(2) would, and fchmod(2) takes no O_PATH.
+    fs::chmod(super::mount::path_of_descriptor(found.as_fd()), Mode::RWXU)
+        .named(|| format!("chmod({name:?})"))
 }
 
 /// A regular file, open for reading.

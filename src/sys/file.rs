@@ -353,13 +353,20 @@ pub fn tmpfs_has_user_xattrs() -> bool {
 }
 
 /// Whether this user may read a name in a directory (`faccessat(2)`, R_OK).
-#[must_use]
-pub fn is_readable_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
-    fs::accessat(directory, name, fs::Access::READ_OK, AtFlags::empty()).is_ok()
+pub fn is_readable_at(directory: BorrowedFd<'_>, name: &Path) -> Result<bool> {
+    may_at(directory, name, fs::Access::READ_OK)
 }
 
 /// Whether this user may write a name in a directory (`faccessat(2)`, W_OK).
-#[must_use]
-pub fn is_writable_at(directory: BorrowedFd<'_>, name: &Path) -> bool {
-    fs::accessat(directory, name, fs::Access::WRITE_OK, AtFlags::empty()).is_ok()
+pub fn is_writable_at(directory: BorrowedFd<'_>, name: &Path) -> Result<bool> {
+    may_at(directory, name, fs::Access::WRITE_OK)
+}
+
+fn may_at(directory: BorrowedFd<'_>, name: &Path, access: fs::Access) -> Result<bool> {
+    let answer = fs::accessat(directory, name, access, AtFlags::empty());
+    match answer.named(|| format!("faccessat({name:?})")) {
+        Ok(()) => Ok(true),
+        Err(e) if e.errno.is_of_the_process() => Err(e),
+        Err(_) => Ok(false),
+    }
 }

@@ -141,19 +141,18 @@ pub fn open_directory_below(base: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd
     open_with(base, path, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH)
 }
 
-/// A file below a directory, open for reading if it is a regular one: `None` if it is not, or is
-/// not there, or is behind a link.
-#[must_use]
-pub fn open_regular_below(base: BorrowedFd<'_>, path: &Path) -> Option<OwnedFd> {
+/// A file below a directory, open for reading if it is a regular one; links and ways out are
+/// errors.
+pub fn open_regular_below(base: BorrowedFd<'_>, path: &Path) -> Result<Option<OwnedFd>> {
     // O_NONBLOCK: what is opened before its kind is known must not make anybody wait.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH;
-    if stamp_at(base, path.as_os_str()).ok()?.kind != FileKind::Regular {
-        return None;
+    if stamp_at(base, path.as_os_str())?.kind != FileKind::Regular {
+        return Ok(None);
     }
-    let opened = open_with(base, path, flags, resolve).ok()?;
-    let still = stamp(opened.as_fd()).ok()?.kind == FileKind::Regular;
-    still.then_some(opened)
+    let opened = open_with(base, path, flags, resolve)?;
+    let still = stamp(opened.as_fd())?.kind == FileKind::Regular;
+    Ok(still.then_some(opened))
 }
 
 fn open_with(
@@ -189,8 +188,8 @@ mod tests {
         .unwrap();
         seen.sort();
         assert_eq!(seen, ["a", "b"]);
-        assert!(open_regular_below(fd.as_fd(), Path::new("a")).is_some());
-        assert!(open_regular_below(fd.as_fd(), Path::new("b")).is_none());
+        assert!(open_regular_below(fd.as_fd(), Path::new("a")).unwrap().is_some());
+        assert!(!matches!(open_regular_below(fd.as_fd(), Path::new("b")), Ok(Some(_))));
         std::fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -25,6 +25,11 @@ pub fn open_namespace(pid: i32, name: &str) -> Result<OwnedFd> {
     open_path(&format!("/proc/{pid}/ns/{name}"))
 }
 
+/// The same of this process.
+pub fn open_own_namespace(name: &str) -> Result<OwnedFd> {
+    open_path(&format!("/proc/self/ns/{name}"))
+}
+
 fn open_path(path: &str) -> Result<OwnedFd> {
     rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .named(|| format!("open(\"{path}\")"))

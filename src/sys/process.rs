@@ -123,11 +123,13 @@ pub fn collect_change(whom: Whom) -> Result<Option<(i32, Change)>> {
     wait(whom, libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED)
 }
 
-/// Waits until a child has ended.
+/// Waits until a child has ended. Nobody but us waits for it, so one that was stopped goes on.
 pub fn wait_for_end(pid: i32) -> Result<Change> {
     loop {
-        if let Some((_, change)) = wait(Whom::Pid(pid), 0)? {
-            return Ok(change);
+        match wait(Whom::Pid(pid), libc::WUNTRACED)? {
+            Some((_, Change::Stopped(_))) => kill(pid, libc::SIGCONT)?,
+            Some((_, Change::Continued)) | None => {}
+            Some((_, change)) => return Ok(change),
         }
     }
 }
@@ -343,20 +345,20 @@ pub enum Resource {
 }
 
 impl Resource {
-    fn kernel(self) -> rustix::process::Resource {
+    fn kernel(self) -> nix::sys::resource::Resource {
         match self {
-            Self::OpenFiles => rustix::process::Resource::Nofile,
-            Self::CoreSize => rustix::process::Resource::Core,
+            Self::OpenFiles => nix::sys::resource::Resource::RLIMIT_NOFILE,
+            Self::CoreSize => nix::sys::resource::Resource::RLIMIT_CORE,
         }
     }
 }
 
 /// Raises the soft limit of a resource to its hard limit.
 pub fn raise_to_hard_limit(resource: Resource) -> Result<()> {
-    let mut limit = rustix::process::getrlimit(resource.kernel());
-    limit.current = limit.maximum;
-    rustix::process::setrlimit(resource.kernel(), limit)
-        .named(|| format!("setrlimit({resource:?})"))
+    let resource = resource.kernel();
+    let hard =
+        nix::sys::resource::getrlimit(resource).named(|| format!("getrlimit({resource:?})"))?.1;
+    nix::sys::resource::setrlimit(resource, hard, hard).named(|| format!("setrlimit({resource:?})"))
 }
 
 /// Whether this process has one thread, as the clone needs it.

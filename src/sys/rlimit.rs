@@ -38,9 +38,11 @@ pub fn all() -> Vec<(&'static str, Bounds)> {
 }
 
 fn of_this_process(number: u32) -> Bounds {
-    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let unlimited = libc::RLIM64_INFINITY;
+    let mut limit = libc::rlimit64 { rlim_cur: unlimited, rlim_max: unlimited };
     // SAFETY: the kernel writes one structure, which is alive; pid 0 is this process, and no new
-    // limit is given. It fails for no number of the table above; if it did, the limit reads as 0.
+    // limit is given. It fails for no number of the table above; if it did, it would read as
+    // unlimited, and is lowered then.
     unsafe { libc::prlimit64(0, number as _, std::ptr::null(), &raw mut limit) };
     let bound = |value| (value != libc::RLIM64_INFINITY).then_some(value);
     Bounds { soft: bound(limit.rlim_cur), hard: bound(limit.rlim_max) }

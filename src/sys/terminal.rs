@@ -5,13 +5,18 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::termios::{self, LocalModes, OptionalActions, OutputModes, Termios, Winsize};
 
-use super::call::{Named, Result, checked};
+use super::call::{Errno, Named, Result, checked};
 
 const OPEN_FLAGS: OFlags = OFlags::RDWR.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
+/// A question that found no answer counts as yes: a terminal that was taken for none would be
+/// passed on to the sandbox as it is.
 #[must_use]
 pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
-    termios::isatty(fd)
+    match termios::tcgetattr(fd) {
+        Ok(_) => true,
+        Err(e) => Errno(e.raw_os_error()).is_of_the_process(),
+    }
 }
 
 /// How wide it is, if it is a terminal and knows.

@@ -9,7 +9,7 @@ use bryo::spec::word::Takes;
 use bryo::spec::words::find;
 use bryo::spec::{Layers, Origin, Spec, policy, profile};
 
-use crate::support::host::{everything, everything_but, git_facts, own_cgroup};
+use crate::support::host::{everything, everything_but, git_facts, home_on_a_server, own_cgroup};
 
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -66,6 +66,7 @@ pub(super) fn plans() -> Vec<Case> {
         case("overlay-below-mount", everything(), &["--overlay=/srv/data"]),
         case("overlay-refused-by-kernel", everything_but(no_overlay), &["--overlay=/opt"]),
         case("overlay-on-old-tmpfs", everything_but(old_tmpfs), &["--overlay=/opt"]),
+        case("overlay-without-home", everything_but(home_on_a_server), &["--overlay=/opt"]),
         case(
             "overlay-kept",
             everything(),

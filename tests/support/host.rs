@@ -4,8 +4,9 @@ use bryo::base::idrange::IdRange;
 use bryo::base::syscall::Abi;
 use bryo::base::{HostPath, Text};
 use bryo::host::{
-    Account, Bounds, Cgroup, Cgroups, Contents, GitFacts, Host, Inhabitants, Kernel, MountPoint,
-    OverlayAbility, PathFact, PathFacts, Program, Programs, ResolverConfig, SubIds, UserManager,
+    Account, Bounds, Cgroup, Cgroups, Contents, DataDirectory, GitFacts, Host, Inhabitants, Kernel,
+    MountPoint, OverlayAbility, PathFact, PathFacts, Program, Programs, ResolverConfig, SubIds,
+    UserManager,
 };
 
 /// Ada's machine: a Debian with everything, and she in her project below her home.
@@ -48,6 +49,10 @@ pub(crate) fn everything() -> Host {
             gids: vec![IdRange { first: 200_000, count: 65_536 }],
         }),
         overlay: OverlayAbility { kernel: None, fuse_device: None },
+        data: DataDirectory {
+            path: HostPath::absolute("/home/ada/.local/share/bryo"),
+            no_layers: None,
+        },
         kept: None,
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
@@ -76,6 +81,12 @@ pub(crate) fn everything_but(change: impl FnOnce(&mut Host)) -> Host {
     let mut host = everything();
     change(&mut host);
     host
+}
+
+/// Where throw-away layers of overlays are on disk, and the home takes none.
+pub(crate) fn home_on_a_server(host: &mut Host) {
+    host.kernel.tmpfs_has_user_xattrs = false;
+    host.data.no_layers = Some("`/home/ada` is on NFS".to_owned());
 }
 
 fn program(name: &str) -> Option<Program> {

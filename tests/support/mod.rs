@@ -13,6 +13,7 @@
 //! World       a machine within the machine, with accounts and ranges of its own
 //! skip!       a test that this machine cannot run, with its reason
 //! patient     a time limit, longer on a slow machine
+//! rust        the Rust that made the tests, for a home of a test
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
 //! ```
@@ -31,6 +32,7 @@ mod leftovers;
 mod patience;
 pub(crate) mod place;
 mod running;
+pub(crate) mod rust;
 mod scratch;
 pub(crate) mod source;
 mod terminal;
@@ -40,7 +42,7 @@ mod world;
 pub(crate) use bryo::Bryo;
 pub(crate) use home::Home;
 pub(crate) use leftovers::Leftovers;
-pub(crate) use patience::patient;
+pub(crate) use patience::{patient, slowness};
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
 pub(crate) use skip::{landlock, program, report_skip};

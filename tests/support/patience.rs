@@ -9,7 +9,8 @@ pub(crate) fn patient(limit: Duration) -> Duration {
     limit * slowness()
 }
 
-fn slowness() -> u32 {
+/// How many times as long as elsewhere everything takes.
+pub(crate) fn slowness() -> u32 {
     static SLOWNESS: OnceLock<u32> = OnceLock::new();
     *SLOWNESS.get_or_init(|| {
         let said = std::env::var("BRYO_TEST_SLOWNESS").ok();

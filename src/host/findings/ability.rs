@@ -39,7 +39,7 @@ pub(super) fn all(findings: &[Finding]) -> Vec<Ability> {
         (false, true) => Ability::yes("--rootfs DIR, --overlay DIR", "by fuse-overlayfs"),
         (false, false) => Ability::no("--rootfs DIR, --overlay DIR", "overlay of any kind"),
     };
-    let network = match has(network::TOPIC) {
+    let network = match exists(network::TOPIC) {
         true => Ability::yes("--net", "in user mode"),
         false => Ability::no("--net", network::TOPIC),
     };

@@ -38,6 +38,12 @@ const LOCAL: [(i64, &str); 8] = [
     (0xca45_1a4e, "bcachefs"),
 ];
 
+/// What a filesystem is called that is on a server.
+#[must_use]
+pub fn network_filesystem(magic: i64) -> Option<&'static str> {
+    NETWORK.iter().find(|(it, _)| *it == magic).map(|(_, name)| *name)
+}
+
 #[derive(Serialize, Deserialize)]
 struct Home {
     magic: i64,
@@ -69,9 +75,6 @@ pub(super) fn find(account: &Account) -> Finding {
 }
 
 fn judged(home: &str, found: &Home) -> Finding {
-    let name = |list: &[(i64, &'static str)]| {
-        list.iter().find(|(magic, _)| *magic == found.magic).map(|(_, name)| *name)
-    };
     if !found.is_writable {
         return Finding::degraded(
             TOPIC,
@@ -79,15 +82,15 @@ fn judged(home: &str, found: &Home) -> Finding {
             "set XDG_DATA_HOME and XDG_CONFIG_HOME to directories of yours",
         );
     }
-    if let Some(name) = name(&NETWORK) {
+    if let Some(name) = network_filesystem(found.magic) {
         return Finding::degraded(
             TOPIC,
             format!("`{home}` is on {name}, which holds no writable layer of an overlay"),
             "keep those on a local disk, such as `--overlay-dir /var/tmp/$USER`",
         );
     }
-    let filesystem =
-        name(&LOCAL).map_or_else(|| format!("filesystem {:#x}", found.magic), str::to_owned);
+    let local = LOCAL.iter().find(|(magic, _)| *magic == found.magic).map(|(_, name)| *name);
+    let filesystem = local.map_or_else(|| format!("filesystem {:#x}", found.magic), str::to_owned);
     Finding::works(TOPIC, format!("`{home}` is on {filesystem}, writable"))
 }
 

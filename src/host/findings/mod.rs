@@ -9,6 +9,7 @@ mod fuse;
 mod home;
 mod landlock;
 mod network;
+mod network_driver;
 mod overlay;
 mod proc;
 mod runtime_directory;
@@ -16,6 +17,7 @@ mod subids;
 mod user_namespaces;
 
 pub use ability::Ability;
+pub use home::network_filesystem;
 pub use proc::why_not as why_no_fresh_proc;
 
 use std::path::Path;
@@ -110,7 +112,7 @@ pub fn examine() -> Examination {
         when_open(subids::HELPERS, &|| subids::find_helpers(&account, &programs)),
         when_open(overlay::TOPIC, &|| overlay::find(&OverlayAbility::probe())),
         fuse::find(&programs),
-        network::find(&programs),
+        when_open(network::TOPIC, &|| network::find(&programs)),
         cgroups::find(&cgroups, &account.name),
         landlock::find(),
         home::find(&account),

@@ -4,22 +4,44 @@ use crate::base::Text;
 use crate::host::{Program, Programs, answer, remedy};
 
 use super::Finding;
+use super::network_driver::{PASTA, SLIRP4NETNS, complaint_of};
 
 pub(super) const TOPIC: &str = "user network";
 
+const DENIED: &str =
+    "an administrator can look in `dmesg` for what was denied, by an AppArmor profile for one";
+
 pub(super) fn find(programs: &Programs) -> Finding {
-    let drivers = [(&programs.slirp4netns, "slirp4netns"), (&programs.pasta, "pasta")];
-    let there: Vec<String> = drivers
-        .into_iter()
-        .filter_map(|(program, name)| Some(version_of(program.as_ref()?, name)))
-        .collect();
-    if there.is_empty() {
+    let drivers: [(_, _, &[&str]); 2] =
+        [(&programs.slirp4netns, "slirp4netns", &SLIRP4NETNS), (&programs.pasta, "pasta", &PASTA)];
+    if programs.slirp4netns.is_none() && programs.pasta.is_none() {
         let fix = remedy::install("slirp4netns", "slirp4netns");
         return Finding::missing(TOPIC, "neither slirp4netns nor pasta is installed", fix);
     }
-    match remedy::TUN.lacks() {
-        Some(remedy) => Finding::lacks(TOPIC, remedy),
-        None => Finding::works(TOPIC, format!("{}, and /dev/net/tun opens", there.join(", "))),
+    if let Some(remedy) = remedy::TUN.lacks() {
+        return Finding::lacks(TOPIC, remedy);
+    }
+    let (mut working, mut complaints) = (Vec::new(), Vec::new());
+    for (program, name, arguments) in drivers {
+        let Some(program) = program else { continue };
+        match complaint_of(program, arguments) {
+            None => working.push(version_of(program, name)),
+            Some(why) => complaints.push(format!("{name} fails: {why}")),
+        }
+    }
+    judged(&working, &complaints)
+}
+
+fn judged(working: &[String], complaints: &[String]) -> Finding {
+    let complaints = complaints.join("; ");
+    match (working.is_empty(), complaints.is_empty()) {
+        (true, _) => Finding::missing(TOPIC, complaints, DENIED),
+        (false, false) => {
+            Finding::degraded(TOPIC, format!("{} works, {complaints}", working.join(", ")), DENIED)
+        }
+        (false, true) => {
+            Finding::works(TOPIC, format!("{}, and /dev/net/tun opens", working.join(", ")))
+        }
     }
 }
 

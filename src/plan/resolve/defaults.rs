@@ -14,13 +14,15 @@ pub(crate) const SYSTEM: [&str; 11] = [
 
 /// The part of /etc that programs need to find libraries, certificates, time zones and their own
 /// defaults. No accounts, no keys, no host configuration.
-pub(crate) const ETC: [&str; 29] = [
+pub(crate) const ETC: [&str; 38] = [
+    "/etc/R",
     "/etc/alternatives",
     "/etc/bash.bashrc",
     "/etc/crypto-policies",
     "/etc/debian_version",
     "/etc/fonts",
     "/etc/gitconfig",
+    "/etc/groff",
     "/etc/inputrc",
     "/etc/java-11-openjdk",
     "/etc/java-17-openjdk",
@@ -31,18 +33,25 @@ pub(crate) const ETC: [&str; 29] = [
     "/etc/locale.conf",
     "/etc/localtime",
     "/etc/lsb-release",
+    "/etc/manpath.config",
+    "/etc/maven/logging",
+    "/etc/maven/m2.conf",
     "/etc/mime.types",
     "/etc/nanorc",
     "/etc/os-release",
+    "/etc/php",
     "/etc/pki",
     "/etc/profile",
     "/etc/profile.d",
     "/etc/protocols",
     "/etc/services",
+    "/etc/sgml",
     "/etc/shells",
     "/etc/ssl",
+    "/etc/texmf",
     "/etc/timezone",
     "/etc/vim",
+    "/etc/xml",
     "/etc/zsh",
 ];
 

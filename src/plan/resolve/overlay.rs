@@ -37,7 +37,7 @@ pub(super) fn decide(
     }
     check_lowers(spec, host, uppers)?;
     let driver = driver(spec, host, uppers, remarks)?;
-    let scratch = scratch(spec, host)?;
+    let scratch = scratch(spec, host, remarks)?;
     Ok(Some(OverlayPlan { driver, scratch }))
 }
 
@@ -147,7 +147,7 @@ fn mounts_below<'a>(host: &'a Host, uppers: &Uppers) -> Option<&'a HostPath> {
         .find(|path| uppers.lowers.iter().any(|lower| path.is_within(lower) && *path != lower))
 }
 
-fn scratch(spec: &Spec, host: &Host) -> Result<ScratchPlan> {
+fn scratch(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<ScratchPlan> {
     if let Some(dir) = &spec.overlay_dir {
         let root = HostPath::absolute("/");
         let base = host.cwd.as_ref().unwrap_or(&root);
@@ -167,11 +167,10 @@ fn scratch(spec: &Spec, host: &Host) -> Result<ScratchPlan> {
         // Half of the memory, as the kernel's own default for a tmpfs.
         return Ok(ScratchPlan::Memory { size: Size(host.kernel.memory / 2) });
     }
-    let absolute = |name| host.variable(name).filter(|dir| dir.as_bytes().starts_with(b"/"));
-    let data = match (absolute("BRYO_DATA_DIR"), absolute("XDG_DATA_HOME")) {
-        (Some(own), _) => HostPath::absolute(own.as_os_str()),
-        (None, Some(data)) => HostPath::absolute(data.as_os_str()).join("bryo"),
-        (None, None) => host.account.home.join(".local/share/bryo"),
+    let Some(why) = &host.data.no_layers else {
+        return Ok(ScratchPlan::Disk { parent: host.data.path.join("scratch") });
     };
-    Ok(ScratchPlan::Disk { parent: data.join("scratch") })
+    let parent = HostPath::absolute(format!("/var/tmp/bryo-{}", host.account.uid));
+    remarks.rungs.push(Rung { need: "overlay layers", took: parent.to_string(), why: why.clone() });
+    Ok(ScratchPlan::Disk { parent })
 }

@@ -256,7 +256,7 @@ fn runs_programs(repository: &Repository) -> bool {
 
 /// What is in the file of settings, unless it is no file or too large for one.
 fn settings(repository: &OwnedFd) -> Option<Vec<u8>> {
-    let config = inode::open_regular_below(repository.as_fd(), Path::new("config"))?;
+    let config = inode::open_regular_below(repository.as_fd(), Path::new("config")).ok()??;
     let content = file::read_all(config.as_fd(), LARGEST_CONFIG + 1).ok()?;
     (content.len() <= LARGEST_CONFIG).then_some(content)
 }

@@ -131,7 +131,8 @@ impl Manifest {
 
 fn settings_at(path: &Path, directory: &HostPath) -> Option<Vec<u8>> {
     let directory = inode::open_directory(directory.as_path()).ok()?;
-    let file = inode::open_regular_below(directory.as_fd(), Path::new(path.file_name()?))?;
+    let file =
+        inode::open_regular_below(directory.as_fd(), Path::new(path.file_name()?)).ok()??;
     let content = file::read_all(file.as_fd(), LARGEST_SETTINGS + 1).ok()?;
     (content.len() <= LARGEST_SETTINGS).then_some(content)
 }

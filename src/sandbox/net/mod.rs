@@ -13,7 +13,8 @@ mod slirp4netns;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::base::idrange::IdMap;
 use crate::base::rate::Rate;
@@ -23,7 +24,7 @@ use crate::plan::{Identity, Link, Network, NetworkDriver, Plan};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::{file, process, signal};
 
-use super::helper::Helper;
+use super::helper::{Helper, Voice};
 use super::wire::{Order, Report, Wire};
 use ports::Listeners;
 
@@ -51,17 +52,57 @@ fn has_helpers(network: &Network) -> bool {
     matches!(network.link, Link::User { .. }) || !network.publish.is_empty()
 }
 
-/// A helper, and the descriptor that it writes to when it is ready.
+/// A helper, and how it tells that it is ready.
 struct Started {
     helper: Helper,
-    ready: OwnedFd,
+    ready: Ready,
+}
+
+enum Ready {
+    /// It writes to this.
+    Descriptor(OwnedFd),
+    /// It says a number, beside whatever else it has to say.
+    Number(Rc<Voice>),
+}
+
+impl AsFd for Ready {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Descriptor(descriptor) => descriptor.as_fd(),
+            Self::Number(voice) => voice.as_fd(),
+        }
+    }
+}
+
+/// What a helper that has something to say has told.
+enum Told {
+    Nothing,
+    Ready,
+    /// It says no more.
+    Gone,
+}
+
+impl Ready {
+    fn hear(&self) -> Result<Told> {
+        Ok(match self {
+            Self::Descriptor(descriptor) => match file::read(descriptor.as_fd(), &mut [0; 64])? {
+                0 => Told::Gone,
+                _ => Told::Ready,
+            },
+            Self::Number(voice) => match (voice.hear()?, voice.has_told_its_number()) {
+                (_, true) => Told::Ready,
+                (true, false) => Told::Nothing,
+                (false, false) => Told::Gone,
+            },
+        })
+    }
 }
 
 /// The network as the caller holds it.
 pub(super) struct Uplink {
     listeners: Option<Listeners>,
     /// Helpers that have not yet said that they are ready.
-    awaited: Vec<OwnedFd>,
+    awaited: Vec<Ready>,
     progress: Progress,
 }
 
@@ -132,8 +173,12 @@ impl Uplink {
             wait_for(&mut watch, Some(Duration::ZERO))?;
             if !watch[0].readable {
                 still.push(ready);
-            } else if file::read(ready.as_fd(), &mut [0; 64])? == 0 {
-                self.progress = Progress::Failing;
+                continue;
+            }
+            match ready.hear()? {
+                Told::Ready => {}
+                Told::Nothing => still.push(ready),
+                Told::Gone => self.progress = Progress::Failing,
             }
         }
         self.awaited = still;
@@ -196,10 +241,16 @@ pub(super) fn finish(network: &Network, wire: &Wire) -> Result<()> {
 }
 
 fn await_helpers(wire: &Wire) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let mut watch = [Watch::reading(wire.as_fd())];
-        wait_for(&mut watch, Some(PATIENCE))?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        wait_for(&mut watch, Some(left))?;
         if !watch[0].readable {
+            // A signal may end a wait early.
+            if !left.is_zero() {
+                continue;
+            }
             let waited = PATIENCE.as_secs();
             return Err(Error::new(format!("the network was not ready after {waited} seconds")));
         }

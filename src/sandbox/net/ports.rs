@@ -22,7 +22,7 @@ use crate::sys::{CallError, Errno, file, namespace, process};
 use super::super::helper::Helper;
 use super::ports_tcp::Streams;
 use super::ports_udp::Datagrams;
-use super::{Started, holder};
+use super::{Ready, Started, holder};
 
 /// Where a service inside may listen, in the order in which they are tried: its loopback, then
 /// the address that both drivers give the tap.
@@ -76,7 +76,7 @@ impl Listeners {
                 Ok(never) => match never {},
             }
         })?;
-        Ok(Started { helper, ready })
+        Ok(Started { helper, ready: Ready::Descriptor(ready) })
     }
 }
 

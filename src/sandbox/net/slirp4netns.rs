@@ -10,7 +10,7 @@ use crate::sys::mount::path_of_descriptor;
 use crate::sys::{landlock, namespace, process, socket};
 
 use super::super::helper::{Helper, Start};
-use super::{Started, TAP};
+use super::{Ready, Started, TAP};
 
 /// What it opens by name: its libraries, the host's resolvers, the namespaces to join, the tap.
 const READS: [&str; 8] =
@@ -54,6 +54,7 @@ pub(super) fn start(
         arguments,
         descriptors,
         stdin: None,
+        stdout: None,
         before_exec: &|| {
             // It keeps the descriptor of each outgoing connection for ten seconds after its end,
             // and at the usual 1024 a thousand short ones take its network away
@@ -62,7 +63,7 @@ pub(super) fn start(
             if own_sandbox { Ok(()) } else { Ok(landlock::confine(&READS, &WRITES)?) }
         },
     })?;
-    Ok(Started { helper, ready })
+    Ok(Started { helper, ready: Ready::Descriptor(ready) })
 }
 
 fn has_root(map: &IdMap) -> bool {

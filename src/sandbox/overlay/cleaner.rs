@@ -6,14 +6,15 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::{Context, Result};
 use crate::sys::clone::{Child, CloneFlags, Fork, fork};
 use crate::sys::poll::{Watch, wait_for};
+use crate::sys::process::Change;
 use crate::sys::{entry, file, namespace, process, signal, socket};
 
+use super::scratch::Made;
 use super::{Scratch, removal};
 
 /// How often a removal is tried while the last writers are dying, and how long between.
@@ -49,11 +50,10 @@ impl Cleaner {
         }
     }
 
-    /// Lets it remove everything, and waits until it has.
-    pub(super) fn finish(&mut self) {
-        if self.leash.take().is_some() {
-            let _ = process::wait_for_end(self.child.pid);
-        }
+    /// Lets it remove everything, and waits until it has; whether it has.
+    pub(super) fn finish(&mut self) -> bool {
+        self.leash.take().is_none()
+            || matches!(process::wait_for_end(self.child.pid), Ok(Change::Exited(0)))
     }
 }
 
@@ -68,7 +68,7 @@ struct Room<'a> {
     base: BorrowedFd<'a>,
     name: OsString,
     /// Directories above, made for this run: gone with it, unless another run uses them now.
-    made: &'a [PathBuf],
+    made: &'a Made,
     init: BorrowedFd<'a>,
     leash: BorrowedFd<'a>,
 }
@@ -106,21 +106,19 @@ impl Room<'_> {
                 Err(_) => wait_for(&mut [], Some(PAUSE))?,
             }
         }
-        self.sweep()
+        self.sweep();
+        Ok(())
     }
 
     /// What other runs left whose cleaner was killed: nobody holds its lock. What cannot be
     /// removed, since it belongs to ids that this run does not have, stays for one that has.
-    fn sweep(&self) -> Result<()> {
-        for name in file::names_in(self.base)? {
+    fn sweep(&self) {
+        for name in file::names_in(self.base).unwrap_or_default() {
             if is_stale(self.base, &name) {
                 let _ = removal::remove(self.base, &name);
             }
         }
-        for directory in self.made {
-            let _ = entry::remove_empty_directory(directory);
-        }
-        Ok(())
+        self.made.remove();
     }
 }
 

@@ -66,6 +66,7 @@ pub(super) fn start_helper(
     Helper::start(&Start {
         program,
         stdin: None,
+        stdout: None,
         arguments: stage.arguments(device.as_fd()),
         descriptors: vec![device.as_fd()],
         before_exec: &|| stage.enter(user_namespace),

@@ -24,7 +24,7 @@ use crate::sys::mount::{self, FsOption, MountAttr};
 
 use super::wire::Wire;
 
-pub(super) use outside::Outside;
+pub(super) use outside::{Outside, let_helpers_in};
 pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
 

@@ -1,10 +1,11 @@
-//! The caller's half: helpers for the FUSE driver, and the cleaner for uppers on disk.
+//! Both halves of what lies outside: helpers for the FUSE driver, and the cleaner for uppers on disk.
 
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::base::{Error, HostPath, Result};
 use crate::plan::{Plan, Upper};
 use crate::sandbox::helper::Helper;
+use crate::sandbox::wire::{Report, Wire};
 use crate::sys::clone::Child;
 use crate::sys::namespace;
 
@@ -12,36 +13,42 @@ use super::cleaner::Cleaner;
 use super::scratch::Scratch;
 use super::{Keeping, fuse};
 
+/// In init: lets the helpers of an overlay, if there is one, in.
+pub(in crate::sandbox) fn let_helpers_in(plan: &Plan, wire: &Wire) -> Result<()> {
+    if plan.view.overlay.is_none() {
+        return Ok(());
+    }
+    let user_namespace = namespace::open_own_namespace("user")?;
+    wire.send_with(&Report::UserNamespace, Some(user_namespace.as_fd()))
+}
+
 #[derive(Default)]
 pub(in crate::sandbox) struct Outside {
     scratch: Option<HostPath>,
-    /// Opened at once: later, init closes its /proc directory to all others.
+    /// Sent by init: its /proc directory may be closed to all others before we look.
     user_namespace: Option<OwnedFd>,
     cleaner: Option<Cleaner>,
 }
 
 impl Outside {
-    /// `init` is a child that was not waited for, so its number is still its own.
+    /// Init has sent its user namespace, the first thing that it does.
     pub(in crate::sandbox) fn begin(
-        plan: &Plan,
+        &mut self,
         init: &Child,
         scratch: Option<&Scratch>,
-    ) -> Result<Self> {
-        let mut outside = Self::default();
-        if plan.view.overlay.is_none() {
-            return Ok(outside);
-        }
-        let user_namespace = namespace::open_namespace(init.pid, "user")?;
+        user_namespace: Option<OwnedFd>,
+    ) -> Result<()> {
+        let user_namespace =
+            user_namespace.ok_or_else(|| Error::new("a user namespace came without itself"))?;
         if let Some(scratch) = scratch {
-            outside.scratch = Some(scratch.directory.clone());
+            self.scratch = Some(scratch.directory.clone());
             if scratch.keeping == Keeping::ThrownAway {
                 let pidfd = init.pidfd.as_fd();
-                let cleaner = Cleaner::start(scratch, pidfd, user_namespace.as_fd())?;
-                outside.cleaner = Some(cleaner);
+                self.cleaner = Some(Cleaner::start(scratch, pidfd, user_namespace.as_fd())?);
             }
         }
-        outside.user_namespace = Some(user_namespace);
-        Ok(outside)
+        self.user_namespace = Some(user_namespace);
+        Ok(())
     }
 
     /// An overlay is mounted inside, and waits for its helper.
@@ -58,10 +65,18 @@ impl Outside {
         fuse::start_helper(plan, Upper(upper), &device, user_namespace.as_fd(), scratch)
     }
 
-    /// After init and the helpers are dead: nothing of a throw-away upper is left.
-    pub(in crate::sandbox) fn end(&mut self) {
-        if let Some(cleaner) = &mut self.cleaner {
-            cleaner.finish();
+    /// After init and the helpers are dead: nothing of a throw-away upper is left. A cleaner that
+    /// was killed, or failed, is followed by another one.
+    pub(in crate::sandbox) fn end(&mut self, init: &Child, scratch: Option<&Scratch>) {
+        let Some(mut cleaner) = self.cleaner.take() else { return };
+        if cleaner.finish() {
+            return;
+        }
+        if let (Some(scratch), Some(user_namespace)) = (scratch, &self.user_namespace)
+            && let Ok(mut other) =
+                Cleaner::start(scratch, init.pidfd.as_fd(), user_namespace.as_fd())
+        {
+            other.finish();
         }
     }
 }

@@ -1,28 +1,27 @@
 //! Removing a directory tree that a sandbox wrote: by descriptor, never through a link, and in
 //! constant depth, since an adversary can nest directories deeper than any stack or path.
 
-use std::ffi::OsString;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::{OsStr, OsString};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use crate::base::Result;
 use crate::sys::{Errno, entry, file};
 
-/// Opens a directory, also one that its own mode keeps its owner from; to move one elsewhere it
-/// must be writable, too, since its `..` changes (rename(2)).
-fn open_own_directory(parent: BorrowedFd<'_>, name: &OsString) -> Result<std::os::fd::OwnedFd> {
-    let is_closed = entry::status_at(parent, name)?.mode & 0o700 != 0o700;
-    if is_closed {
-        entry::change_mode_at(parent, name, 0o700)?;
-    }
-    Ok(entry::open_directory_at(parent, name)?)
-}
-
 /// Empties and removes the directory of that name.
-pub(in crate::sandbox) fn remove(parent: BorrowedFd<'_>, name: &std::ffi::OsStr) -> Result<()> {
-    let directory = open_own_directory(parent, &name.to_owned())?;
+pub(in crate::sandbox) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    let directory = open_directory(parent, name)?;
     empty(directory.as_fd())?;
     Ok(entry::remove_directory_at(parent, name)?)
+}
+
+/// The sandbox may have closed it to its owner, as overlayfs does with its own; to move one
+/// elsewhere it must be writable, too, since its `..` changes (rename(2)).
+fn open_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
+    if entry::status_at(parent, name)?.mode & 0o700 != 0o700 {
+        entry::open_up_directory_at(parent, name)?;
+    }
+    Ok(entry::open_directory_at(parent, name)?)
 }
 
 /// A directory that holds others gives them to the top one, and is empty itself then.
@@ -37,10 +36,10 @@ fn empty(top: BorrowedFd<'_>) -> Result<()> {
             if is_removed(top, &name)? {
                 continue;
             }
-            let directory = open_own_directory(top, &name)?;
+            let directory = open_directory(top, &name)?;
             for inner in file::names_in(directory.as_fd())? {
                 if !is_removed(directory.as_fd(), &inner)? {
-                    drop(open_own_directory(directory.as_fd(), &inner)?);
+                    drop(open_directory(directory.as_fd(), &inner)?);
                     lift(directory.as_fd(), &inner, top, &mut number)?;
                 }
             }
@@ -76,6 +75,7 @@ fn lift(
     top: BorrowedFd<'_>,
     number: &mut u64,
 ) -> Result<()> {
+    let mut opened = false;
     loop {
         *number += 1;
         // Over an existing directory rename(2) succeeds only if that one is empty, which is well.
@@ -83,6 +83,11 @@ fn lift(
             Ok(()) => return Ok(()),
             Err(e) if e.errno == Errno::ENOENT => return Ok(()),
             Err(e) if matches!(e.errno, Errno::ENOTEMPTY | Errno::ENOTDIR | Errno::EEXIST) => {}
+            // A directory that moves gets another `..`, and must be writable for it.
+            Err(e) if e.errno == Errno::EACCES && !opened => {
+                entry::open_up_directory_at(from, name)?;
+                opened = true;
+            }
             Err(e) => return Err(e.into()),
         }
     }
@@ -92,7 +97,7 @@ fn lift(
 mod tests {
     use super::*;
     use std::fs;
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     #[test]
     fn a_deep_tree_goes_and_a_link_is_not_followed() {
@@ -100,6 +105,9 @@ mod tests {
         fs::create_dir_all(base.join("victim/kept")).unwrap();
         fs::create_dir_all(base.join("tree/a/b/c/d")).unwrap();
         fs::write(base.join("tree/a/b/file"), "x").unwrap();
+        for closed in ["tree/a/b/c", "tree/a/b"] {
+            fs::set_permissions(base.join(closed), fs::Permissions::from_mode(0o000)).unwrap();
+        }
         fs::create_dir_all(base.join("tree/bryo-1/x")).unwrap();
         symlink("../victim", base.join("tree/link")).unwrap();
         symlink("../../victim", base.join("tree/a/link")).unwrap();

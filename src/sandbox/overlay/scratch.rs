@@ -4,7 +4,7 @@
 //! A lock says that the directory is in use, and goes with the last process of the run, however it
 //! ends. What nobody locks is stale.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
 use crate::sys::{Errno, entry, file, process};
 
-use super::{Keeping, named};
+use super::{Keeping, named, removal};
 
 /// How often a name is tried that somebody else might take or sweep away at the same moment.
 const TRIES: u32 = 16;
@@ -22,7 +22,7 @@ pub(in crate::sandbox) struct Scratch {
     pub(super) directory: HostPath,
     pub(super) keeping: Keeping,
     /// The directories above it that this run made, the innermost first.
-    pub(super) made: Vec<PathBuf>,
+    pub(super) made: Made,
     /// Held, not used.
     _lock: OwnedFd,
 }
@@ -50,26 +50,94 @@ impl Scratch {
     }
 }
 
+/// The cleaner has removed it, files of every id of the sandbox included. If there never was a
+/// cleaner, it is empty, or holds what init has made as the caller.
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let path = self.directory.as_path();
+        if let (Keeping::ThrownAway, Some(parent), Some(name)) =
+            (self.keeping, path.parent(), path.file_name())
+            && let Ok(parent) = file::open_path_for_reading(parent)
+        {
+            let _ = removal::remove(parent.as_fd(), name);
+        }
+    }
+}
+
+/// Directories that were made for a run: gone with it, unless another run uses them now.
+#[derive(Debug, Default)]
+pub(super) struct Made(Vec<PathBuf>);
+
+impl Made {
+    pub(super) fn remove(&self) {
+        for directory in &self.0 {
+            let _ = entry::remove_empty_directory(directory);
+        }
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
 fn fresh(parent: &HostPath) -> Result<Scratch> {
     for attempt in 0..TRIES {
         // The last run to end takes an empty parent away with it, at any moment.
-        let made = entry::make_directories(parent.as_path(), 0o700)?;
+        let made = Made(entry::make_directories(parent.as_path(), 0o700)?);
         let Ok(base) = file::open_path_for_reading(parent.as_path()) else { continue };
+        check_whose(parent)?;
         let name = format!("run-{}-{attempt}", process::own_pid());
         match file::make_directory_at(base.as_fd(), named(&name), 0o700) {
             Ok(()) => {}
             Err(e) if matches!(e.errno, Errno::EEXIST | Errno::ENOENT) => continue,
             Err(e) => return Err(e.into()),
         }
-        // Until it is locked, another run may take it for stale and sweep it away.
-        let Ok(lock) = entry::open_directory_at(base.as_fd(), name.as_ref()) else { continue };
-        let is_locked = entry::try_lock(lock.as_fd())?;
-        if is_locked && entry::status_at(base.as_fd(), name.as_ref()).is_ok() {
-            let directory = parent.join(&name);
-            return Ok(Scratch { directory, keeping: Keeping::ThrownAway, made, _lock: lock });
+        match locked(base.as_fd(), &name) {
+            Ok(Some(lock)) => {
+                let directory = parent.join(&name);
+                let keeping = Keeping::ThrownAway;
+                return Ok(Scratch { directory, keeping, made, _lock: lock });
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let _ = entry::remove_directory_at(base.as_fd(), name.as_ref());
+                return Err(error);
+            }
         }
     }
     Err(Error::new("every name that was tried is in use"))
+}
+
+/// Until it is locked, another run may take the directory for stale and sweep it away.
+fn locked(base: BorrowedFd<'_>, name: &str) -> Result<Option<OwnedFd>> {
+    let lock = match entry::open_directory_at(base, name.as_ref()) {
+        Ok(lock) => lock,
+        Err(e) if e.errno == Errno::ENOENT => return Ok(None),
+        Err(e) => return Err(e.into()),
+    };
+    if !entry::try_lock(lock.as_fd())? {
+        return Ok(None);
+    }
+    match entry::status_at(base, name.as_ref()) {
+        Ok(_) => Ok(Some(lock)),
+        Err(e) if e.errno == Errno::ENOENT => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Below /var/tmp anybody may have taken the name before; what is ours there, nobody can exchange.
+fn check_whose(parent: &HostPath) -> Result<()> {
+    const ROOT: u32 = 0;
+    match file::status_of_path(parent.as_path()) {
+        Ok(status) if [ROOT, process::effective_uid()].contains(&status.uid) => Ok(()),
+        Ok(_) => Err(Error::new(format!("`{parent}` belongs to another user"))
+            .hint("name a directory of yours with `BRYO_SCRATCH=DIRECTORY`")),
+        // Taken away meanwhile: nothing can be made in it.
+        Err(e) if e.errno == Errno::ENOENT => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
@@ -85,7 +153,7 @@ fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     file::write_all(lock.as_fd(), process::own_pid().to_string().as_bytes())?;
     record_driver(directory, &overlay.driver)?;
     let directory = directory.clone();
-    Ok(Scratch { directory, keeping: Keeping::Kept, made: Vec::new(), _lock: lock })
+    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock })
 }
 
 /// Written once; that it says the same again was decided with the plan.

@@ -81,13 +81,6 @@ impl Inside {
         (group != process::own_process_group()).then_some(group)
     }
 
-    /// For init after the payload's end: the end of the session's leader would hang the terminal
-    /// up and throw away what the caller has not read yet (`tty_ldisc_hangup`), so the caller ends
-    /// it.
-    pub(in super::super) fn wait_to_be_killed(&self, wire: &Wire) {
-        while let Ok(Some(_)) = wire.receive::<super::super::wire::Order>() {}
-    }
-
     pub(in super::super) fn descriptor(&self) -> std::os::fd::BorrowedFd<'_> {
         self.slave.as_fd()
     }

@@ -114,6 +114,14 @@ impl Outside {
         self.is_waiting() && self.keyboard.as_ref().is_some_and(is_ours_now)
     }
 
+    /// An error if something of what was written or typed is lost.
+    pub(in super::super) fn check(&mut self) -> Result<()> {
+        match self.to_screen.failure.take().or(self.to_payload.failure.take()) {
+            Some(e) => Err(e).context(|| "cannot pass on what goes over the terminal".to_owned()),
+            None => Ok(()),
+        }
+    }
+
     /// Shows what was written so far, and puts the caller's terminal back as it was.
     pub(in super::super) fn release(&mut self) {
         self.write_to_screen();
@@ -231,8 +239,9 @@ impl Outside {
         }
     }
 
-    /// After the payload's end, while init still holds the terminal: shows all that was written.
-    /// Others that go on writing are not waited for.
+    /// After the payload's end: shows all that was written. The kernel keeps it when init ends too:
+    /// the end of a session's leader hangs up no pseudo-terminal (`disassociate_ctty`). Others that
+    /// go on writing are not waited for.
     pub(in super::super) fn drain(&mut self, signals: &SignalQueue) {
         let mut left = LEFT_IN_THE_KERNEL;
         loop {
@@ -249,14 +258,18 @@ impl Outside {
         }
     }
 
-    fn wait_for_screen(&self, signals: &SignalQueue) -> bool {
+    fn wait_for_screen(&mut self, signals: &SignalQueue) -> bool {
         let Some(screen) = &self.screen else { return true };
         let deadline = Instant::now() + CLOSING_WAIT;
         loop {
             let mut watches =
                 [Watch::when(Some(screen.as_fd()), false, true), Watch::reading(signals.as_fd())];
             let left = deadline.saturating_duration_since(Instant::now());
-            if wait_for(&mut watches, Some(left)).is_err() || left.is_zero() {
+            if let Err(e) = wait_for(&mut watches, Some(left)) {
+                self.to_screen.failure.get_or_insert(e);
+                return false;
+            }
+            if left.is_zero() {
                 return false;
             }
             if watches[0].writable {

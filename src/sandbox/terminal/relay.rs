@@ -3,7 +3,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::sys::{Errno, file};
+use crate::sys::{CallError, Errno, Result, file};
 
 const CHUNK: usize = 16 << 10;
 
@@ -11,6 +11,9 @@ const CHUNK: usize = 16 << 10;
 pub(super) struct Flow {
     /// Read and not yet written.
     pending: Vec<u8>,
+    /// The first call that failed for another reason than a terminal that is gone: what was to go
+    /// this way is lost.
+    pub(super) failure: Option<CallError>,
 }
 
 /// What came of reading or writing.
@@ -34,7 +37,8 @@ impl Flow {
 
     pub(super) fn read(&mut self, from: BorrowedFd<'_>) -> Carried {
         self.pending.resize(CHUNK, 0);
-        let carried = carried(file::read(from, &mut self.pending));
+        let answer = file::read(from, &mut self.pending);
+        let carried = self.carried(answer);
         self.pending.truncate(match carried {
             Carried::Some(count) => count,
             Carried::Nothing | Carried::Gone => 0,
@@ -43,7 +47,8 @@ impl Flow {
     }
 
     pub(super) fn write(&mut self, to: BorrowedFd<'_>) -> Carried {
-        let carried = carried(file::write(to, &self.pending));
+        let answer = file::write(to, &self.pending);
+        let carried = self.carried(answer);
         match carried {
             Carried::Some(count) => drop(self.pending.drain(..count)),
             Carried::Nothing => {}
@@ -55,14 +60,19 @@ impl Flow {
     pub(super) fn discard(&mut self) {
         self.pending.clear();
     }
-}
 
-/// A terminal that has hung up answers EIO, or nothing at all.
-fn carried(answer: crate::sys::Result<usize>) -> Carried {
-    match answer {
-        Ok(0) => Carried::Gone,
-        Ok(count) => Carried::Some(count),
-        Err(e) if e.errno == Errno::EAGAIN => Carried::Nothing,
-        Err(_) => Carried::Gone,
+    /// A terminal that has hung up answers EIO, or nothing at all.
+    fn carried(&mut self, answer: Result<usize>) -> Carried {
+        match answer {
+            Ok(0) => Carried::Gone,
+            Ok(count) => Carried::Some(count),
+            Err(e) if matches!(e.errno, Errno::EAGAIN | Errno::EINTR) => Carried::Nothing,
+            Err(e) => {
+                if !matches!(e.errno, Errno::EIO | Errno::ENXIO | Errno::EPIPE) {
+                    self.failure.get_or_insert(e);
+                }
+                Carried::Gone
+            }
+        }
     }
 }

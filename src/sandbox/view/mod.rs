@@ -71,6 +71,14 @@ fn may_be_missing(plan: &Plan, step: &Step, error: &Error) -> bool {
         && matches!(error.errno(), Some(Errno::EACCES | Errno::EPERM | Errno::EOVERFLOW))
 }
 
+/// Whether a file cannot be made for what lies there, or whom it belongs to.
+fn is_of_the_place(error: &Error) -> bool {
+    error.errno().is_none_or(|errno| {
+        matches!(errno, Errno::EACCES | Errno::EPERM | Errno::EOVERFLOW | Errno::EROFS)
+            || matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP)
+    })
+}
+
 /// An error of a step, with the place it was to make and where it was asked for.
 fn named(error: Error, step: &Step) -> Error {
     let error = error.within(format!("cannot make `{}`", step.at));
@@ -185,8 +193,10 @@ impl Construction<'_> {
     /// A file of /etc that bryo writes itself. A rootfs may have a link there, often to a place
     /// in /run that does not exist before the start.
     fn written(&mut self, at: &BoxPath, content: &[u8]) -> Result<()> {
-        if let Ok(true) = self.place.make_file(at, content, 0o644) {
-            return Ok(());
+        match self.place.make_file(at, content, 0o644) {
+            Ok(true) => return Ok(()),
+            Err(e) if !is_of_the_place(&e) => return Err(e),
+            Ok(false) | Err(_) => {}
         }
         match self.place.at_the_end_of_links(at)? {
             Ending::Nothing(end) => self.place.make_file(&end, content, 0o644).map(drop),

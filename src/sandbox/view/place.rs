@@ -101,18 +101,22 @@ impl Place {
     fn mount_point(&mut self, at: &BoxPath, target: Target) -> Result<OwnedFd> {
         let (path, parent, name) = self.parent_of(at)?;
         let made = match (parent.owner, target) {
-            (Owner::Host, _) | (Owner::LastingHome, Target::File) => Err(Errno::EEXIST),
+            (Owner::Host, _) | (Owner::LastingHome, Target::File) => None,
             (Owner::Sandbox | Owner::LastingHome, Target::Directory) => {
-                file::make_directory_at(parent.fd.as_fd(), name, 0o755).map_err(|e| e.errno)
+                Some(file::make_directory_at(parent.fd.as_fd(), name, 0o755))
             }
             (Owner::Sandbox, Target::File) => {
-                file::make_empty_file_at(parent.fd.as_fd(), name).map_err(|e| e.errno)
+                Some(file::make_empty_file_at(parent.fd.as_fd(), name))
             }
         };
         match file::open_below(parent.fd.as_fd(), name, Links::Refuse) {
-            Ok(found) if made.is_ok() => Ok(found),
+            Ok(found) if made.as_ref().is_some_and(|made| made.is_ok()) => Ok(found),
             Ok(found) => check_kind(found, at, target),
-            Err(e) if e.errno == Errno::ENOENT => Err(self.missing(path, target)),
+            // Nothing is there, and this is why.
+            Err(e) if e.errno == Errno::ENOENT => match made {
+                Some(Err(why)) if why.errno != Errno::EEXIST => Err(why.into()),
+                _ => Err(self.missing(path, target)),
+            },
             Err(e) if e.errno == Errno::ELOOP => Err(link_in_the_way(path)),
             Err(e) => Err(e.into()),
         }

@@ -43,7 +43,7 @@ impl Construction<'_> {
                 .context(|| "cannot close nested user namespaces".to_owned())?;
         }
         for name in CLOSED {
-            if file::is_writable_at(proc.as_fd(), Path::new(name)) {
+            if file::is_writable_at(proc.as_fd(), Path::new(name))? {
                 let part = file::open_below(proc.as_fd(), Path::new(name), Links::Refuse)?;
                 let tree = mount::open_tree_clone(part.as_fd())?;
                 mount::set_attributes(tree.as_fd(), MountAttr::RDONLY, Reach::WholeTree)?;
@@ -56,7 +56,7 @@ impl Construction<'_> {
             return Ok(());
         }
         for name in MASKED {
-            if file::is_readable_at(proc.as_fd(), Path::new(name)) {
+            if file::is_readable_at(proc.as_fd(), Path::new(name))? {
                 self.mask(proc.as_fd(), Path::new(name))?;
             }
         }

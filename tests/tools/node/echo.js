@@ -1,0 +1,2 @@
+'use strict';
+process.on('message', ({ n }) => process.send({ n: n + 1 }));
