@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, Result, Text};
-use crate::store::{ChangeStore, Kept};
+use crate::store::ChangeStore;
 
 use super::policy::Place;
 use super::print;
@@ -35,7 +35,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         let all = store.all()?;
         let number = all.len();
         for kept in all {
-            remove(kept)?;
+            kept.remove()?;
         }
         print::note(&format!("discarded {}", count(number, "try").replace("trys", "tries")));
         return Ok(0);
@@ -45,11 +45,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
             .within("cannot discard changes")
             .hint("`bryo changes` lists the names; `--all` is all of them"));
     };
-    remove(store.find(&Text::from(name.clone()))?)?;
+    store.find(&Text::from(name.clone()))?.remove()?;
     Ok(0)
-}
-
-fn remove(kept: Kept) -> Result<()> {
-    let lock = kept.lock()?;
-    kept.remove(lock)
 }

@@ -25,6 +25,8 @@ use crate::sys::{Errno, entry, file};
 const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
+/// In the layers, as the sandbox has it.
+const LOCK: &str = "lock";
 const RECORD_LIMIT: usize = 1 << 20;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
@@ -73,6 +75,16 @@ pub struct Lock {
     _held: OwnedFd,
 }
 
+enum Locked {
+    Ours(Lock),
+    /// By the process of that number.
+    Held(Text),
+}
+
+fn held_by(holder: &Text) -> Error {
+    Error::new(format!("process {holder} is using them")).hint("wait until it has ended")
+}
+
 impl ChangeStore {
     #[must_use]
     pub fn of(data: &HostPath) -> Self {
@@ -99,6 +111,12 @@ impl ChangeStore {
             None => "every name that was tried is taken".to_owned(),
         })
         .hint("`bryo changes` lists what is kept; `--on NAME` goes on from it"))
+    }
+
+    /// Where the layers of a name would be.
+    pub fn imagined(&self, name: &str) -> Result<HostPath> {
+        names::check(name)?;
+        Ok(self.kept(name.to_owned()).layers())
     }
 
     /// The one of that name.
@@ -211,28 +229,57 @@ impl Kept {
         Ok(HostPath::absolute(path))
     }
 
+    /// Notes what runs now, on top of what is kept.
+    pub fn go_on(&self, command: &[Text]) -> Result<Record> {
+        let record = Record {
+            command: command.iter().map(ToString::to_string).collect(),
+            ended: None,
+            ..self.record()?
+        };
+        self.write(&record)?;
+        Ok(record)
+    }
+
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
-        entry::make_directories(self.layers().as_path(), 0o700).context(clause)?;
-        let path = self.layers().join("lock");
-        let held = entry::open_or_make_file(path.as_path(), 0o600).context(clause)?;
-        if !entry::try_lock(held.as_fd()).context(clause)? {
-            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
-            let holder = Text::from(OsString::from_vec(holder));
-            return Err(Error::new(format!("process {holder} is using them"))
-                .hint("wait until it has ended"))
-            .context(clause);
+        match self.try_lock().context(clause)? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Held(holder) => Err(held_by(&holder)).context(clause),
         }
-        entry::truncate(held.as_fd()).context(clause)?;
-        let own = crate::sys::process::own_pid().to_string();
-        file::write_all(held.as_fd(), own.as_bytes()).context(clause)?;
-        Ok(Lock { _held: held })
     }
 
-    /// Removes all of it.
-    pub fn remove(self, _lock: Lock) -> Result<()> {
+    /// Whether a sandbox, or somebody who changes them, has them now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let path = self.layers().join(LOCK);
+        file::open_path_for_reading(path.as_path())
+            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
+    }
+
+    fn try_lock(&self) -> Result<Locked> {
+        entry::make_directories(self.layers().as_path(), 0o700)?;
+        let path = self.layers().join(LOCK);
+        let held = entry::open_or_make_file(path.as_path(), 0o600)?;
+        if !entry::try_lock(held.as_fd())? {
+            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
+            return Ok(Locked::Held(Text::from(OsString::from_vec(holder))));
+        }
+        entry::truncate(held.as_fd())?;
+        let own = crate::sys::process::own_pid().to_string();
+        file::write_all(held.as_fd(), own.as_bytes())?;
+        Ok(Locked::Ours(Lock { _held: held }))
+    }
+
+    /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as
+    /// well.
+    pub fn remove(self) -> Result<()> {
         let clause = || format!("cannot remove the changes `{}`", self.name);
+        let _lock = match self.try_lock() {
+            Ok(Locked::Held(holder)) => return Err(held_by(&holder)).context(clause),
+            Ok(Locked::Ours(lock)) => Some(lock),
+            Err(_) => None,
+        };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
         let base = file::open_path_for_reading(parent).context(clause)?;
         crate::sandbox::remove_tree(base.as_fd(), self.name.as_ref()).context(clause)
