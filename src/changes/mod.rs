@@ -10,6 +10,7 @@ mod compare;
 mod danger;
 mod dialect;
 pub mod diff;
+mod forget;
 mod layer;
 pub mod listing;
 mod names;
@@ -19,8 +20,4 @@ mod summary;
 mod walk;
 
 pub use change::{Aspects, Change, What};
-pub use danger::{Danger, danger_of};
-pub use layer::{Layer, layers_in};
-pub use outline::outline;
-pub use summary::Summary;
-pub use walk::{Spot, walk};
+pub use forget::forget;

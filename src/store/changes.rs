@@ -56,6 +56,9 @@ pub struct Record {
     pub began: Time,
     /// `None`: it has not ended, or not by itself.
     pub ended: Option<End>,
+    /// The changes that these stand on: they lie between these and the real files.
+    #[serde(default)]
+    pub on: Option<String>,
 }
 
 /// Seconds and nanoseconds since 1970.
@@ -141,29 +144,70 @@ impl ChangeStore {
         })
     }
 
-    /// Everything that is kept, by name. What is no directory, or bears a name that bryo does not
-    /// give, is not ours.
+    /// Everything that is kept, by name.
     pub fn all(&self) -> Result<Vec<Kept>> {
+        Ok(self.entries()?.0)
+    }
+
+    /// What else lies in the store: no directory, or one with a name that bryo does not give.
+    pub fn foreign(&self) -> Result<Vec<Text>> {
+        Ok(self.entries()?.1)
+    }
+
+    fn entries(&self) -> Result<(Vec<Kept>, Vec<Text>)> {
         let clause = || format!("cannot read `{}`", self.directory);
         let base = match file::open_path_for_reading(self.directory.as_path()) {
             Ok(base) => base,
-            Err(e) if e.errno == Errno::ENOENT => return Ok(Vec::new()),
+            Err(e) if e.errno == Errno::ENOENT => return Ok((Vec::new(), Vec::new())),
             Err(e) => return Err(e).context(clause),
         };
-        let names = file::names_in(base.as_fd()).context(clause)?;
-        let mut all: Vec<Kept> = names
-            .into_iter()
-            .filter_map(|name| name.into_string().ok())
-            .filter(|name| names::check(name).is_ok())
-            .filter(|name| entry::open_directory_at(base.as_fd(), name.as_ref()).is_ok())
-            .map(|name| self.kept(name))
-            .collect();
+        let (mut all, mut foreign) = (Vec::new(), Vec::new());
+        for name in file::names_in(base.as_fd()).context(clause)? {
+            let is_ours = file::is_directory_at(base.as_fd(), Path::new(&name));
+            match name.to_str().filter(|name| is_ours && names::check(name).is_ok()) {
+                Some(name) => all.push(self.kept(name.to_owned())),
+                None => foreign.push(Text::from(name)),
+            }
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(all)
+        foreign.sort();
+        Ok((all, foreign))
+    }
+
+    /// Those that stand on others before what they stand on.
+    pub fn all_from_the_top(&self) -> Result<Vec<Kept>> {
+        let mut rest: Vec<(Kept, Option<String>)> =
+            self.all()?.into_iter().map(|kept| (kept.clone(), kept.stands_on())).collect();
+        let mut sorted = Vec::new();
+        while !rest.is_empty() {
+            let below: Vec<String> = rest.iter().filter_map(|(_, on)| on.clone()).collect();
+            let is_top = |(kept, _): &(Kept, _)| !below.contains(&kept.name);
+            // A circle, which only a damaged record makes, is taken as it comes.
+            let top = rest.iter().position(is_top).unwrap_or(0);
+            sorted.push(rest.remove(top).0);
+        }
+        Ok(sorted)
+    }
+
+    /// Removes one, if no other stands on it.
+    pub fn discard(&self, kept: Kept) -> Result<()> {
+        let stands_on_it = |other: &Kept| other.stands_on().as_ref() == Some(&kept.name);
+        if let Some(other) = self.all()?.iter().find(|other| stands_on_it(other)) {
+            return Err(Error::new(format!("`{}` stands on them", other.name))
+                .within(format!("cannot discard `{}`", kept.name))
+                .hint(format!("`bryo discard {}` first", other.name)));
+        }
+        kept.remove()
     }
 
     fn kept(&self, name: String) -> Kept {
         Kept { directory: self.directory.join(&name), name }
+    }
+}
+
+impl std::fmt::Display for ChangeStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.directory.fmt(f)
     }
 }
 
@@ -180,7 +224,12 @@ impl Kept {
     }
 
     /// Notes the beginning, by the clock of this filesystem, which stamps files.
-    pub fn begin(&self, command: &[Text], directory: &HostPath) -> Result<Record> {
+    pub fn begin(
+        &self,
+        command: &[Text],
+        directory: &HostPath,
+        on: Option<&Self>,
+    ) -> Result<Record> {
         let base = self.open()?;
         let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
         file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
@@ -190,6 +239,7 @@ impl Kept {
             command: command.iter().map(ToString::to_string).collect(),
             began: Time(began.seconds, began.nanoseconds),
             ended: None,
+            on: on.map(|kept| kept.name.clone()),
         };
         self.write(&record)?;
         Ok(record)
@@ -219,6 +269,11 @@ impl Kept {
             1 => Ok(record),
             other => Err(Error::new(format!("`{RECORD}` is of version {other}"))).context(clause),
         }
+    }
+
+    /// The name of what it stands on; a record that cannot be read tells of nothing.
+    fn stands_on(&self) -> Option<String> {
+        self.record().ok()?.on
     }
 
     /// The working directory of the try, to which its paths are relative.

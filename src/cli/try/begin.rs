@@ -73,7 +73,7 @@ impl Beginning {
     /// since then may be overtaken.
     pub(super) fn record(&self, plan: &Plan, directory: &HostPath) -> Result<Record> {
         match self.goes_on {
-            false => self.kept.begin(&plan.command, directory),
+            false => self.kept.begin(&plan.command, directory, None),
             true => self.kept.go_on(&plan.command),
         }
     }
