@@ -113,20 +113,29 @@ fn cells(row: &Row, now: Time) -> [String; 6] {
         (_, Some(end)) => end.status.to_string(),
         (_, None) => "cut short".to_owned(),
     };
-    let changes = match (&row.error, row.summary) {
-        (Some(error), _) => error.clone(),
-        (None, Some(summary)) => summary.to_string(),
-        (None, None) => none(),
-    };
+    let command = || record.map_or_else(none, |it| it.command.join(" "));
     let stands_on = record.and_then(|it| it.on.as_ref()).map(|on| format!(" (on {on})"));
     [
         row.name.clone() + &stands_on.unwrap_or_default(),
         record.map_or_else(none, |it| ago(it.began, now)),
         end,
-        changes,
-        row.summary.map_or_else(none, |it| Size(it.bytes).to_string()),
-        record.map_or_else(none, |it| it.command.join(" ")),
+        row.summary.map_or_else(none, |it| it.to_string()),
+        row.summary.map_or_else(none, |it| rounded(it.bytes)),
+        row.error.clone().unwrap_or_else(command),
     ]
+}
+
+/// `12K`, `1.5M`: two digits say enough.
+fn rounded(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(Size::TIB, "T"), (Size::GIB, "G"), (Size::MIB, "M"), (Size::KIB, "K")];
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
+        return bytes.to_string();
+    };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole @ 0..10, tenth @ 1..) => format!("{whole}.{tenth}{name}"),
+        (whole, _) => format!("{whole}{name}"),
+    }
 }
 
 /// `3 min ago`.
@@ -143,6 +152,12 @@ fn ago(then: Time, now: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_rounded() {
+        let told = [0, 1_023, 4_096, 1_600, 3 << 19, 148_340 << 10, 10 << 40].map(rounded);
+        assert_eq!(told, ["0", "1023", "4K", "1.5K", "1.5M", "144M", "10T"]);
+    }
 
     #[test]
     fn times_are_told_in_the_largest_unit() {

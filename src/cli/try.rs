@@ -20,7 +20,7 @@ use super::policy::Place;
 use super::{help, print, run};
 use answer::Answer;
 use begin::{Begin, Beginning};
-use prompt::Prompt;
+use prompt::{Person, Prompt};
 
 /// Where what the verb itself asks for comes from.
 const VERB: Origin = Origin::Verb("try");
@@ -50,13 +50,13 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     }
     let beginning = begin.prepare(&store)?;
     keep_in(&mut spec, &beginning.kept.layers(), &begin);
-    let answer = Answer::of(matches, Prompt::is_possible());
+    let (answer, person) = (Answer::of(matches), Person::look());
     let (record, result) = match run::plan_for(&spec) {
         Ok(plan) => launch(&beginning, &plan, &place.directory),
         Err(error) => (None, Err(error)),
     };
     match result {
-        Ok(status) => end(beginning, answer, status),
+        Ok(status) => end(beginning, answer, person.as_ref(), status),
         Err(error) => Err(salvage(beginning, record, error)),
     }
 }
@@ -117,7 +117,12 @@ fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error 
 }
 
 /// One line that says what happened; then what is to become of the changes.
-fn end(beginning: Beginning, answer: Answer, status: u8) -> Result<u8> {
+fn end(
+    beginning: Beginning,
+    answer: Answer,
+    person: Option<&Person>,
+    status: u8,
+) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
     let summary = match Summary::of(&kept.layers()) {
@@ -128,7 +133,7 @@ fn end(beginning: Beginning, answer: Answer, status: u8) -> Result<u8> {
         }
     };
     if summary.total() == 0 {
-        let stays = answer == Answer::Keep || beginning.is_named || beginning.goes_on;
+        let stays = answer == Answer::Keep || beginning.is_named;
         print::note(&match stays {
             true => format!("nothing was changed; {name} is kept all the same"),
             false => "nothing was changed".to_owned(),
@@ -148,7 +153,7 @@ fn end(beginning: Beginning, answer: Answer, status: u8) -> Result<u8> {
             answer::tell_next(&name);
         }
         Answer::Discard => discard(beginning.kept)?,
-        Answer::Ask => match Prompt::open() {
+        Answer::Ask => match person.and_then(Prompt::open) {
             Some(prompt) => prompt.ask(beginning.kept)?,
             None => answer::tell_next(&name),
         },

@@ -7,7 +7,7 @@ use crate::spec::{
     ViewWish,
 };
 
-use super::resolve::defaults;
+use super::resolve::{defaults, secrets};
 
 /// What must be read before this spec can be resolved.
 #[must_use]
@@ -35,6 +35,9 @@ pub fn needs(spec: &Spec) -> Needs {
     }
     if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
         needs.paths.push(directory.clone());
+    }
+    if overlays_home(spec) {
+        needs.paths.extend(secrets::SECRETS.iter().map(|path| Text::from(format!("~/{path}"))));
     }
     needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
     needs.kept = spec.overlay_dir.as_ref().map(|dir| dir.value.clone());
@@ -96,5 +99,10 @@ fn bounds_as_a_whole(spec: &Spec) -> bool {
 
 fn makes_overlays(spec: &Spec) -> bool {
     spec.rootfs.as_ref().is_some_and(|rootfs| rootfs.value.mode == RootfsMode::Overlay)
+        || overlays_home(spec)
         || spec.view.iter().any(|wish| matches!(wish.value, ViewWish::Overlay { .. }))
+}
+
+fn overlays_home(spec: &Spec) -> bool {
+    spec.home.as_ref().is_some_and(|home| home.value == HomeMode::Overlay)
 }

@@ -285,11 +285,12 @@ impl Kept {
     }
 
     /// Notes what runs now, on top of what is kept.
-    pub fn go_on(&self, command: &[Text]) -> Result<Record> {
+    pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
+        let _lock = self.lock()?;
         let record = Record {
             command: command.iter().map(ToString::to_string).collect(),
             ended: None,
-            ..self.record()?
+            ..before.clone()
         };
         self.write(&record)?;
         Ok(record)

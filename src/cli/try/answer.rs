@@ -9,7 +9,7 @@ use crate::cli::{apply, print};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Answer {
-    /// On a terminal, where somebody can be asked.
+    /// Where somebody can be asked; kept otherwise.
     Ask,
     Keep,
     Discard,
@@ -40,9 +40,9 @@ pub(super) fn add_arguments(command: Command) -> Command {
 }
 
 impl Answer {
-    pub(super) fn of(matches: &ArgMatches, may_ask: bool) -> Self {
+    pub(super) fn of(matches: &ArgMatches) -> Self {
         let given = FLAGS.into_iter().find(|(name, ..)| matches.get_flag(name));
-        given.map_or(if may_ask { Self::Ask } else { Self::Keep }, |(_, answer, _)| answer)
+        given.map_or(Self::Ask, |(_, answer, _)| answer)
     }
 }
 

@@ -17,8 +17,8 @@ pub(super) struct Beginning {
     pub(super) kept: Kept,
     /// The user gave it its name.
     pub(super) is_named: bool,
-    /// Changes were kept there before.
-    pub(super) goes_on: bool,
+    /// Of the changes that were kept there before.
+    before: Option<Record>,
 }
 
 pub(super) fn add_arguments(command: Command) -> Command {
@@ -57,12 +57,12 @@ impl Begin {
             Self::New { name } => Ok(Beginning {
                 kept: store.make(name.as_deref())?,
                 is_named: name.is_some(),
-                goes_on: false,
+                before: None,
             }),
             Self::On(name) => {
                 let kept = store.find(name)?;
-                kept.record()?;
-                Ok(Beginning { kept, is_named: true, goes_on: true })
+                let before = Some(kept.record()?);
+                Ok(Beginning { kept, is_named: true, before })
             }
         }
     }
@@ -72,14 +72,20 @@ impl Beginning {
     /// What runs now, noted. When the first of its commands began stays: what was changed outside
     /// since then may be overtaken.
     pub(super) fn record(&self, plan: &Plan, directory: &HostPath) -> Result<Record> {
-        match self.goes_on {
-            false => self.kept.begin(&plan.command, directory, None),
-            true => self.kept.go_on(&plan.command),
+        match &self.before {
+            None => self.kept.begin(&plan.command, directory, None),
+            Some(before) => self.kept.go_on(before, &plan.command),
         }
     }
 
     /// As if it had not begun.
     pub(super) fn take_back(self) -> Result<()> {
-        if self.goes_on { Ok(()) } else { self.kept.remove() }
+        match self.before {
+            None => self.kept.remove(),
+            Some(before) => {
+                let _lock = self.kept.lock()?;
+                self.kept.write(&before)
+            }
+        }
     }
 }

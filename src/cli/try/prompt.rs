@@ -26,20 +26,24 @@ enum Choice {
     Discard,
 }
 
+/// That there is somebody to ask: both the streams of talk are a terminal. Looked at before the
+/// sandbox takes them.
+pub(super) struct Person(());
+
+impl Person {
+    pub(super) fn look() -> Option<Self> {
+        let [input, _, talk] = process::standard_streams();
+        (terminal::is_terminal(input) && terminal::is_terminal(talk)).then_some(Self(()))
+    }
+}
+
 pub(super) struct Prompt {
     keyboard: OwnedFd,
 }
 
 impl Prompt {
-    /// Whether there is somebody to ask: both the streams of talk are a terminal. Looked at before
-    /// the sandbox takes them.
-    pub(super) fn is_possible() -> bool {
-        let [input, _, talk] = process::standard_streams();
-        terminal::is_terminal(input) && terminal::is_terminal(talk)
-    }
-
     /// The terminal, if bryo is in its foreground.
-    pub(super) fn open() -> Option<Self> {
+    pub(super) fn open(_person: &Person) -> Option<Self> {
         let keyboard = file::open_path_for_update(Path::new("/dev/tty")).ok()?;
         let foreground = terminal::foreground_group(keyboard.as_fd()).ok()?;
         (foreground == process::own_process_group()).then_some(Self { keyboard })

@@ -105,9 +105,9 @@ pub(super) const WORDS: &[Word] = &[
     Word {
         name: "home",
         short: None,
-        takes: One("private|DIR"),
+        takes: One("private|overlay|DIR"),
         group: View,
-        help: "The home inside: empty and gone afterwards, or a directory that lasts [default: private]",
+        help: "An empty home, the real one with no change to it, or a directory that lasts [default: private]",
         in_project_policy: AllowedAs("private"),
         set: |spec, value, origin| put(&mut spec.home, HomeMode::parse(value)?, origin),
     },
