@@ -36,6 +36,9 @@ pub fn needs(spec: &Spec) -> Needs {
     if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
         needs.paths.push(directory.clone());
     }
+    if overlays_system(spec) {
+        needs.paths.extend(defaults::OVERLAID.map(Text::from));
+    }
     if overlays_home(spec) {
         needs.paths.extend(secrets::SECRETS.iter().map(|path| Text::from(format!("~/{path}"))));
     }
@@ -100,9 +103,14 @@ fn bounds_as_a_whole(spec: &Spec) -> bool {
 fn makes_overlays(spec: &Spec) -> bool {
     spec.rootfs.as_ref().is_some_and(|rootfs| rootfs.value.mode == RootfsMode::Overlay)
         || overlays_home(spec)
+        || overlays_system(spec)
         || spec.view.iter().any(|wish| matches!(wish.value, ViewWish::Overlay { .. }))
 }
 
 fn overlays_home(spec: &Spec) -> bool {
     spec.home.as_ref().is_some_and(|home| home.value == HomeMode::Overlay)
+}
+
+fn overlays_system(spec: &Spec) -> bool {
+    spec.rootfs.is_none() && spec.system.as_ref().is_some_and(|system| system.value)
 }

@@ -12,6 +12,9 @@ pub(crate) const SYSTEM: [&str; 11] = [
     "/gnu",
 ];
 
+/// What `--system` puts below a writable layer: where `make install` and packages write.
+pub(crate) const OVERLAID: [&str; 3] = ["/usr", "/etc", "/opt"];
+
 /// The part of /etc that programs need to find libraries, certificates, time zones and their own
 /// defaults. No accounts, no keys, no host configuration.
 pub(crate) const ETC: [&str; 29] = [

@@ -7,7 +7,7 @@ use crate::plan::Identity;
 use crate::plan::view::{Layer, Root, Step, View};
 use crate::spec::{Access, RootfsMode, RootfsWish, Sourced, Spec};
 
-use super::defaults::{ETC, SYSTEM};
+use super::defaults::SYSTEM;
 use super::overlay::{self, Uppers};
 use super::{Remarks, own, refused, repository, wishes};
 
@@ -20,7 +20,7 @@ pub(super) struct Builder<'a> {
     pub(super) shows_working_directory: bool,
     /// The real home, if it is shown under an overlay.
     pub(super) home_overlay: Option<HostPath>,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Builder<'_> {
@@ -28,7 +28,7 @@ impl Builder<'_> {
         self.steps.push(Step { at, layer, origin: origin.to_string() });
     }
 
-    fn add_default(&mut self, at: &'static str, layer: Layer) {
+    pub(super) fn add_default(&mut self, at: &'static str, layer: Layer) {
         self.add(BoxPath::fixed(at), layer, "default");
     }
 
@@ -71,8 +71,7 @@ pub(super) fn decide(
             (root, view.workdir_inside()?.unwrap_or_else(BoxPath::root))
         }
         None => {
-            view.add_system();
-            view.steps.extend(etc);
+            view.add_system(etc)?;
             view.add_own_filesystems(remarks);
             view.add_home()?;
             (Root::Assembled, view.add_working_directory()?)
@@ -90,34 +89,6 @@ pub(super) fn decide(
 }
 
 impl Builder<'_> {
-    /// Programs and libraries, and the needed part of /etc, as the host has them: a link as a
-    /// link, unless it leads to where the sandbox sees nothing.
-    fn add_system(&mut self) {
-        for path in SYSTEM {
-            self.add_as_on_host(path);
-        }
-        for path in ETC {
-            self.add_as_on_host(path);
-        }
-        self.add_default("/run", Layer::Directory { mode: 0o755 });
-        self.add_default("/var/tmp", Layer::Symlink { target: "../tmp".into() });
-    }
-
-    fn add_as_on_host(&mut self, path: &'static str) {
-        let host_path = HostPath::absolute(path);
-        let fact = self.host.paths.of(&host_path);
-        let Some(real) = fact.real().cloned() else { return };
-        let leads_to_visible = ["/usr", "/opt", "/nix", "/gnu"]
-            .iter()
-            .any(|tree| real.is_within(&HostPath::absolute(*tree)));
-        let layer = match (self.host.paths.link_target(&host_path), fact) {
-            (Some(target), _) if leads_to_visible => Layer::Symlink { target: target.clone() },
-            (_, PathFact::File { .. }) => Layer::Copy { source: real },
-            _ => Layer::Bind { source: real, access: Access::ReadOnly },
-        };
-        self.add_default(path, layer);
-    }
-
     fn add_own_filesystems(&mut self, remarks: &mut Remarks) {
         match &self.host.no_fresh_proc {
             None => self.add_default("/proc", Layer::Proc),
