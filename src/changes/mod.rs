@@ -22,7 +22,7 @@ mod walk;
 pub use change::{Aspects, Change, What};
 pub use danger::{Danger, danger_of};
 pub use forget::forget;
-pub use layer::{Layer, layers_in};
+pub use layer::{Layer, Owners, layers_in};
 pub use outline::outline;
 pub use summary::Summary;
 pub use walk::{Spot, walk};

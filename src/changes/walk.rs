@@ -17,7 +17,7 @@ use crate::sys::{CallError, entry};
 use super::change::{Change, What};
 use super::compare::{Side, aspects};
 use super::dialect::{Dialect, Says};
-use super::layer::Layer;
+use super::layer::{Layer, Owners};
 use super::names::Names;
 
 /// How many levels keep their descriptors open.
@@ -45,7 +45,8 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
         Err(e) => return Err(Error::from(e).within(format!("cannot open `{}`", layer.lower))),
     };
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
-    let mut walk = Walk { dialect: layer.dialect, path: Vec::new(), levels: Vec::new(), see };
+    let Layer { dialect, owners, .. } = *layer;
+    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), see };
     let result = walk.enter(upper, lower, None).and_then(|()| walk.run());
     walk.levels.iter().for_each(Level::close);
     let path = Text::from(OsStr::from_bytes(&walk.path));
@@ -56,6 +57,7 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
 
 struct Walk<'a> {
     dialect: Dialect,
+    owners: Owners,
     /// Of the name that is looked at, below the top.
     path: Vec<u8>,
     levels: Vec<Level>,
@@ -211,7 +213,7 @@ impl Walk<'_> {
         let after = facts::facts_at(upper, name)?.filter(|it| !self.dialect.is_whiteout(it));
         let before = lower.map(|lower| facts::facts_at(lower, name)).transpose()?.flatten();
         let spot = Spot { path: Path::new(OsStr::from_bytes(&self.path)), name, upper, lower };
-        if let Some(change) = change(before, after, &spot)? {
+        if let Some(change) = change(before, after, &spot, self.owners)? {
             (self.see)(&change, &spot)?;
         }
         if !after.is_some_and(|it| it.is_directory()) {
@@ -251,7 +253,12 @@ fn open_lower(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<OwnedFd>
 }
 
 /// What became of a name, if anything.
-fn change(before: Option<Facts>, after: Option<Facts>, spot: &Spot<'_>) -> Result<Option<Change>> {
+fn change(
+    before: Option<Facts>,
+    after: Option<Facts>,
+    spot: &Spot<'_>,
+    owners: Owners,
+) -> Result<Option<Change>> {
     let what = match (&before, &after, spot.lower) {
         (None, None, _) => return Ok(None),
         (None, Some(_), _) | (Some(_), Some(_), None) => What::Added,
@@ -259,7 +266,8 @@ fn change(before: Option<Facts>, after: Option<Facts>, spot: &Spot<'_>) -> Resul
         (Some(was), Some(is), Some(lower)) => {
             if std::mem::discriminant(&was.kind) == std::mem::discriminant(&is.kind) {
                 let side = |directory, facts| Side { directory, name: spot.name, facts };
-                let aspects = aspects(side(lower, was), side(spot.upper, is))?;
+                let mut aspects = aspects(side(lower, was), side(spot.upper, is))?;
+                aspects.owner &= owners == Owners::Theirs;
                 if !aspects.any() {
                     return Ok(None);
                 }

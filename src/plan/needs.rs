@@ -38,6 +38,7 @@ pub fn needs(spec: &Spec) -> Needs {
     }
     if overlays_system(spec) {
         needs.paths.extend(defaults::OVERLAID.map(Text::from));
+        needs.paths.extend(defaults::HOST_NAMES.map(Text::from));
     }
     if overlays_home(spec) {
         needs.paths.extend(secrets::SECRETS.iter().map(|path| Text::from(format!("~/{path}"))));
@@ -78,7 +79,8 @@ pub(super) fn may_use_many_ids(spec: &Spec) -> bool {
         IdsMode::Single => false,
         IdsMode::Subids => true,
         IdsMode::Auto => {
-            spec.root.as_ref().is_some_and(|root| root.value)
+            // What is written to the system is to be the user's own, who may apply it.
+            spec.root.as_ref().is_some_and(|root| root.value) && !overlays_system(spec)
                 || spec.user.is_some()
                 || spec.rootfs.is_some()
         }

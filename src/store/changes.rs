@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::names;
+use super::{names, removal};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::sys::{Errno, entry, file};
@@ -338,7 +338,7 @@ impl Kept {
         };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
         let base = file::open_path_for_reading(parent).context(clause)?;
-        crate::sandbox::remove_tree(base.as_fd(), self.name.as_ref()).context(clause)
+        removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
     }
 
     fn open(&self) -> Result<OwnedFd> {

@@ -5,12 +5,9 @@ use crate::host::PathFact;
 use crate::plan::view::{Layer, Step};
 use crate::spec::{Access, Sourced};
 
-use super::defaults::{ETC, OVERLAID, SYSTEM};
+use super::defaults::{ETC, HOST_NAMES, OVERLAID, SYSTEM};
 use super::refused;
 use super::view::Builder;
-
-/// What bryo writes of /etc even where the command may write there: who the hosts are.
-const HOST_NAMES: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
 
 impl Builder<'_> {
     /// Programs and libraries, and the needed part of /etc, as the host has them: a link as a
@@ -30,7 +27,11 @@ impl Builder<'_> {
             self.steps.extend(etc);
         } else {
             // The accounts are the host's: they can be written to like all the rest.
-            let names = HOST_NAMES.map(BoxPath::fixed);
+            let is_there = |name: &&&str| {
+                !matches!(self.host.paths.of(&HostPath::absolute(**name)), PathFact::Missing)
+            };
+            let names: Vec<BoxPath> =
+                HOST_NAMES.iter().filter(is_there).map(|name| BoxPath::fixed(name)).collect();
             self.steps.extend(etc.into_iter().filter(|step| names.contains(&step.at)));
         }
         self.add_default("/run", Layer::Directory { mode: 0o755 });
