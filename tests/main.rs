@@ -33,6 +33,7 @@ mod seccomp;
 mod self_test;
 mod streams;
 mod terminal;
+mod r#try;
 mod view;
 mod view_flags;
 mod view_mounts;

@@ -134,12 +134,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter(
-        &mut self,
-        upper: OwnedFd,
-        lower: Option<OwnedFd>,
-        closed: Option<u32>,
-    ) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, closed: Option<u32>) -> Result<()> {
         let is_opaque = lower.is_some()
             && (self.levels.last().is_some_and(|above| above.is_opaque)
                 || self.dialect.is_opaque(upper.as_fd())?);

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn times_are_told_in_the_largest_unit() {
-        let told = |seconds| ago(Time(1_000_000, 5), Time(1_000_000 + seconds, 0));
+        let told = |seconds: i64| ago(Time(1_000_000, 5), Time(1_000_000 + seconds, 0));
         assert_eq!(told(0), "just now");
         assert_eq!(told(-5), "just now");
         assert_eq!(told(59), "59 s ago");

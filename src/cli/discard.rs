@@ -88,9 +88,10 @@ fn discard_part(kept: &Kept, paths: &[HostPath]) -> Result<u8> {
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
     if let Some((_, Stage::Begun | Stage::TakenBackInPart)) = Turn::newest(kept)? {
-        return Err(Error::new("an apply of them was cut short")
-            .within(clause())
-            .hint(format!("`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back", kept.name)));
+        return Err(Error::new("an apply of them was cut short").within(clause()).hint(format!(
+            "`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back",
+            kept.name
+        )));
     }
     let mut is_hit = vec![false; paths.len()];
     let forgotten = forget(&layers_in(&kept.layers())?, paths, &mut is_hit)?;

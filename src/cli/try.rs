@@ -117,12 +117,7 @@ fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error 
 }
 
 /// One line that says what happened; then what is to become of the changes.
-fn end(
-    beginning: Beginning,
-    answer: Answer,
-    person: Option<&Person>,
-    status: u8,
-) -> Result<u8> {
+fn end(beginning: Beginning, answer: Answer, person: Option<&Person>, status: u8) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
     let summary = match Summary::of(&kept.layers()) {

@@ -125,7 +125,8 @@ fn overlaid(host: &Host) -> std::result::Result<HostPath, String> {
     if own::would_cover_the_system(real) {
         return Err(format!("your home is `{real}`, which is the system's own"));
     }
-    if own::homes(host).iter().any(|other| other.is_within(real) && other != home && other != real) {
+    if own::homes(host).iter().any(|other| other.is_within(real) && other != home && other != real)
+    {
         return Err(format!("HOME is `{home}`, and the home of your account is below it"));
     }
     Ok(real.clone())

@@ -143,7 +143,9 @@ fn check_lowers(spec: &Spec, host: &Host, uppers: &Uppers) -> Result<()> {
         match kept.lowers.get(&number) {
             Some(before) if before != lower => {
                 let hint = match dir.origin {
-                    Origin::Flag("on" | "stack") => "go on from the same directory, with the same `--home`, `--system` and `--overlay`",
+                    Origin::Flag("on" | "stack") => {
+                        "go on from the same directory, with the same `--home`, `--system` and `--overlay`"
+                    }
                     _ => "keep this one in another directory",
                 };
                 return Err(refused(

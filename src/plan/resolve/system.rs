@@ -42,8 +42,11 @@ impl Builder<'_> {
     /// `--system`: what was put below a writable layer.
     fn overlay_system(&mut self, wish: &Sourced<bool>) -> Result<&'static [&'static str]> {
         if self.identity.uid != 0 {
-            return Err(refused(wish, "the files of the system are root's, and the command is not root")
-                .hint("add `--root`"));
+            return Err(refused(
+                wish,
+                "the files of the system are root's, and the command is not root",
+            )
+            .hint("add `--root`"));
         }
         for path in OVERLAID {
             let lower = HostPath::absolute(path);

@@ -129,7 +129,8 @@ impl Builder<'_> {
         }
         may_show?;
         self.shows_working_directory = true;
-        let shown_anyway = is_in_home? || SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
+        let shown_anyway =
+            is_in_home? || SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
         if !shown_anyway {
             // The kernel names it without links: one that is there now was put there since.
             if self.host.paths.of(&cwd).real().is_some_and(|real| *real != cwd) {
