@@ -255,6 +255,9 @@ impl Sandbox<'_> {
 
     fn write_maps_if_it_is_ours(&self) -> Result<()> {
         match &self.plan.identity.map_writer {
+            MapWriter::Itself if self.plan.view.overlay.is_some() => {
+                self.order(&Order::OverlaysAwaited)
+            }
             MapWriter::Itself => Ok(()),
             MapWriter::Helpers { newuidmap, newgidmap } => {
                 let identity = &self.plan.identity;

@@ -80,6 +80,7 @@ fn prepare(plan: &Plan, wire: &Wire, given: Given<'_>) -> Result<Payload> {
     namespace::sethostname(&plan.hostname)?;
     let materials = view::gather(plan)?;
     await_id_maps(plan, wire)?;
+    await_overlays(plan, wire)?;
     let devpts = view::build(plan, materials, &Overlays::open(plan, scratch, wire)?)?;
     let confinement = confine::prepare(plan, filter)?;
     enter_network(network)?;
@@ -110,6 +111,19 @@ fn await_id_maps(plan: &Plan, wire: &Wire) -> Result<()> {
     match wire.receive()?.map(|received| received.message) {
         Some(Order::MapsWritten) => net::let_helpers_in(plan, wire),
         Some(other) => Err(Error::new(format!("{other:?} came before the id maps"))),
+        None => process::exit_now(125),
+    }
+}
+
+/// Waits until the caller has opened what it needs of my /proc directory, which I close later. Where
+/// it writes the maps, it has by then.
+fn await_overlays(plan: &Plan, wire: &Wire) -> Result<()> {
+    if plan.view.overlay.is_none() || plan.identity.map_writer != MapWriter::Itself {
+        return Ok(());
+    }
+    match wire.receive()?.map(|received| received.message) {
+        Some(Order::OverlaysAwaited) => Ok(()),
+        Some(other) => Err(Error::new(format!("{other:?} came before the overlays"))),
         None => process::exit_now(125),
     }
 }
@@ -202,7 +216,12 @@ fn supervise(payload: &Payload, wire: &Wire, signals: &SignalQueue) -> Result<En
             match wire.receive()?.map(|received| received.message) {
                 Some(Order::Signal(signal)) => payload.signal(signal)?,
                 Some(Order::Continue(place)) => payload.go_on(place)?,
-                Some(Order::MapsWritten | Order::NetworkReady | Order::InGroup) => {}
+                Some(
+                    Order::MapsWritten
+                    | Order::OverlaysAwaited
+                    | Order::NetworkReady
+                    | Order::InGroup,
+                ) => {}
                 None => process::exit_now(125),
             }
         }

@@ -47,6 +47,8 @@ pub(super) enum Report {
 pub(super) enum Order {
     /// The id maps are written.
     MapsWritten,
+    /// The caller has opened what the overlays need of init's /proc directory.
+    OverlaysAwaited,
     /// The network outside of init's reach works.
     NetworkReady,
     /// Init is in its cgroup.
