@@ -48,6 +48,9 @@ pub(super) fn plans() -> Vec<Case> {
     let with_subids = "--ids=subids";
     vec![
         case("default", everything(), &[]),
+        case("home-overlay", everything_but(secrets), &["--home=overlay"]),
+        case("home-overlay-elsewhere", everything_but(away), &["--home=overlay"]),
+        case("system", everything_but(system), &["--root", "--system"]),
         case("submodules", everything_but(submodules), &["--integrity=off"]),
         case("nothing-installed", everything_but(bare), &["--root"]),
         case("root", everything(), &["--root"]),
@@ -267,6 +270,14 @@ pub(super) fn refusals() -> Vec<Case> {
         case("dest-is-root", everything(), &["--tmpfs=/"]),
         case("rootfs-is-the-host", everything_but(root_is_there), &["--rootfs=/"]),
         case("rootfs-is-a-file", everything(), &["--rootfs=/srv/motd"]),
+        case("home-overlay-in-a-secret", everything_but(in_secret), &["--home=overlay"]),
+        case("home-overlay-in-a-rootfs", everything(), &["--home=overlay", "--rootfs=/srv/rootfs"]),
+        case("system-without-root", everything_but(system), &["--system"]),
+        case(
+            "system-by-the-kernel",
+            everything_but(system),
+            &["--root", "--system", "--overlay-driver=kernel"],
+        ),
         case("home-is-the-real-one", everything(), &["--home=~"]),
         case("seccomp-misspelt", everything(), &["--seccomp=/srv/misspelt.json"]),
         case("seccomp-unreadable", everything(), &["--seccomp=/srv/secret"]),
@@ -357,6 +368,34 @@ fn scratch_on_disk(host: &mut Host) {
 }
 
 /// Only the kernel, and of that the least.
+/// A home with a few secrets in it, one of them behind a link.
+fn secrets(host: &mut Host) {
+    let mut add = |below: &str, fact: fn(HostPath) -> PathFact, real: &str| {
+        host.paths.insert(path(&format!("/home/ada{below}")), fact(path(real)));
+    };
+    add("", |real| PathFact::Directory { real }, "/home/ada");
+    add("/.ssh", |real| PathFact::Directory { real }, "/home/ada/.ssh");
+    add("/.netrc", |real| PathFact::File { real }, "/home/ada/.netrc");
+    add("/.npmrc", |real| PathFact::File { real }, "/home/ada/dotfiles/npmrc");
+}
+
+/// The same, called elsewhere.
+fn away(host: &mut Host) {
+    secrets(host);
+    host.cwd = Some(path("/srv/data"));
+}
+
+fn in_secret(host: &mut Host) {
+    secrets(host);
+    host.cwd = Some(path("/home/ada/.ssh/keys"));
+}
+
+fn system(host: &mut Host) {
+    for name in ["/etc", "/etc/hosts"] {
+        host.paths.insert(path(name), PathFact::Directory { real: path(name) });
+    }
+}
+
 fn bare(host: &mut Host) {
     no_subids(host);
     no_overlay(host);

@@ -24,19 +24,25 @@ impl Builder<'_> {
             for path in ETC {
                 self.add_as_on_host(path);
             }
-            self.steps.extend(etc);
-        } else {
-            // The accounts are the host's: they can be written to like all the rest.
-            let is_there = |name: &&&str| {
-                !matches!(self.host.paths.of(&HostPath::absolute(**name)), PathFact::Missing)
-            };
-            let names: Vec<BoxPath> =
-                HOST_NAMES.iter().filter(is_there).map(|name| BoxPath::fixed(name)).collect();
-            self.steps.extend(etc.into_iter().filter(|step| names.contains(&step.at)));
         }
         self.add_default("/run", Layer::Directory { mode: 0o755 });
         self.add_default("/var/tmp", Layer::Symlink { target: "../tmp".into() });
+        self.add_written(etc, overlaid);
         Ok(())
+    }
+
+    /// The files of /etc that bryo writes.
+    fn add_written(&mut self, etc: Vec<Step>, overlaid: &[&str]) {
+        if overlaid.is_empty() {
+            return self.steps.extend(etc);
+        }
+        // The accounts are the host's: they can be written to like all the rest.
+        let is_there = |name: &&&str| {
+            !matches!(self.host.paths.of(&HostPath::absolute(**name)), PathFact::Missing)
+        };
+        let names: Vec<BoxPath> =
+            HOST_NAMES.iter().filter(is_there).map(|name| BoxPath::fixed(name)).collect();
+        self.steps.extend(etc.into_iter().filter(|step| names.contains(&step.at)));
     }
 
     /// `--system`: what was put below a writable layer.
