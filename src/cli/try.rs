@@ -27,7 +27,7 @@ const VERB: Origin = Origin::Verb("try");
 
 pub(super) fn command() -> Command {
     let command = Command::new("try")
-        .about("Run a command on your real files, and decide afterwards what it may change")
+        .about("Run a command, and decide afterwards what it may change")
         .override_usage(help::TRY_USAGE)
         .arg(
             Arg::new("name")
