@@ -114,9 +114,8 @@ fn cells(row: &Row, now: Time) -> [String; 6] {
         (_, None) => "cut short".to_owned(),
     };
     let command = || record.map_or_else(none, |it| it.command.join(" "));
-    let stands_on = record.and_then(|it| it.on.as_ref()).map(|on| format!(" (on {on})"));
     [
-        row.name.clone() + &stands_on.unwrap_or_default(),
+        row.name.clone(),
         record.map_or_else(none, |it| ago(it.began, now)),
         end,
         row.summary.map_or_else(none, |it| it.to_string()),

@@ -57,18 +57,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         .collect();
     if paths.is_empty() {
         let name = kept.name.clone();
-        store.discard(kept)?;
+        kept.remove()?;
         print::note(&format!("discarded {name}"));
         return Ok(0);
     }
     discard_part(&kept, &paths)
 }
 
-/// As many as can be: one that is in use, or that another stands on, keeps no other.
+/// As many as can be: one that is in use keeps no other.
 fn all(store: &ChangeStore) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
-    for kept in store.all_from_the_top()? {
-        match store.discard(kept) {
+    for kept in store.all()? {
+        match kept.remove() {
             Ok(()) => gone += 1,
             Err(error) => stayed.push(error),
         }

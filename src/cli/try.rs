@@ -55,9 +55,10 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
         Ok(plan) => launch(&beginning, &plan, &place.directory),
         Err(error) => (None, Err(error)),
     };
-    match result {
-        Ok(status) => end(beginning, answer, person.as_ref(), status),
-        Err(error) => Err(salvage(beginning, record, error)),
+    match (result, record) {
+        (Ok(status), Some(record)) => end(beginning, &record, answer, person.as_ref(), status),
+        (Ok(status), None) => Ok(status),
+        (Err(error), record) => Err(salvage(beginning, record, error)),
     }
 }
 
@@ -88,7 +89,6 @@ fn launch(
     plan: &Plan,
     directory: &HostPath,
 ) -> (Option<Record>, Result<u8>) {
-    let kept = &beginning.kept;
     let mut record = match beginning.record(plan, directory) {
         Ok(record) => record,
         Err(error) => return (None, Err(error)),
@@ -96,7 +96,6 @@ fn launch(
     let result = run::launch(plan).and_then(|status| {
         let now = process::now();
         record.ended = Some(End { at: Time(now.0, now.1), status });
-        kept.write(&record)?;
         Ok(status)
     });
     (Some(record), result)
@@ -117,12 +116,19 @@ fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error 
 }
 
 /// One line that says what happened; then what is to become of the changes.
-fn end(beginning: Beginning, answer: Answer, person: Option<&Person>, status: u8) -> Result<u8> {
+fn end(
+    beginning: Beginning,
+    record: &Record,
+    answer: Answer,
+    person: Option<&Person>,
+    status: u8,
+) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
     let summary = match Summary::of(&kept.layers()) {
         Ok(summary) => summary,
         Err(error) => {
+            kept.write(record)?;
             print::warning(&format!("the changes are kept in {name}, but not counted: {error}"));
             return Ok(status);
         }
@@ -133,11 +139,13 @@ fn end(beginning: Beginning, answer: Answer, person: Option<&Person>, status: u8
             true => format!("nothing was changed; {name} is kept all the same"),
             false => "nothing was changed".to_owned(),
         });
-        if !stays {
-            beginning.take_back()?;
+        match stays {
+            true => kept.write(record)?,
+            false => beginning.take_back()?,
         }
         return Ok(status);
     }
+    kept.write(record)?;
     print::note(&answer::line(&name, summary));
     match answer {
         Answer::Keep => answer::tell_next(&name),

@@ -56,9 +56,6 @@ pub struct Record {
     pub began: Time,
     /// `None`: it has not ended, or not by itself.
     pub ended: Option<End>,
-    /// The changes that these stand on: they lie between these and the real files.
-    #[serde(default)]
-    pub on: Option<String>,
 }
 
 /// Seconds and nanoseconds since 1970.
@@ -76,6 +73,13 @@ pub struct End {
 #[derive(Debug)]
 pub struct Lock {
     _held: OwnedFd,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Survives bryo, not the machine.
+    InMemory,
+    OnDisk,
 }
 
 enum Locked {
@@ -174,32 +178,6 @@ impl ChangeStore {
         Ok((all, foreign))
     }
 
-    /// Those that stand on others before what they stand on.
-    pub fn all_from_the_top(&self) -> Result<Vec<Kept>> {
-        let mut rest: Vec<(Kept, Option<String>)> =
-            self.all()?.into_iter().map(|kept| (kept.clone(), kept.stands_on())).collect();
-        let mut sorted = Vec::new();
-        while !rest.is_empty() {
-            let below: Vec<String> = rest.iter().filter_map(|(_, on)| on.clone()).collect();
-            let is_top = |(kept, _): &(Kept, _)| !below.contains(&kept.name);
-            // A circle, which only a damaged record makes, is taken as it comes.
-            let top = rest.iter().position(is_top).unwrap_or(0);
-            sorted.push(rest.remove(top).0);
-        }
-        Ok(sorted)
-    }
-
-    /// Removes one, if no other stands on it.
-    pub fn discard(&self, kept: Kept) -> Result<()> {
-        let stands_on_it = |other: &Kept| other.stands_on().as_ref() == Some(&kept.name);
-        if let Some(other) = self.all()?.iter().find(|other| stands_on_it(other)) {
-            return Err(Error::new(format!("`{}` stands on them", other.name))
-                .within(format!("cannot discard `{}`", kept.name))
-                .hint(format!("`bryo discard {}` first", other.name)));
-        }
-        kept.remove()
-    }
-
     fn kept(&self, name: String) -> Kept {
         Kept { directory: self.directory.join(&name), name }
     }
@@ -224,12 +202,7 @@ impl Kept {
     }
 
     /// Notes the beginning, by the clock of this filesystem, which stamps files.
-    pub fn begin(
-        &self,
-        command: &[Text],
-        directory: &HostPath,
-        on: Option<&Self>,
-    ) -> Result<Record> {
+    pub fn begin(&self, command: &[Text], directory: &HostPath) -> Result<Record> {
         let base = self.open()?;
         let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
         file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
@@ -239,13 +212,18 @@ impl Kept {
             command: command.iter().map(ToString::to_string).collect(),
             began: Time(began.seconds, began.nanoseconds),
             ended: None,
-            on: on.map(|kept| kept.name.clone()),
         };
-        self.write(&record)?;
+        // A machine that dies now takes the run with it, and the place is worth nothing.
+        self.put(&record, Durability::InMemory)?;
         Ok(record)
     }
 
+    /// On the disk when it returns.
     pub fn write(&self, record: &Record) -> Result<()> {
+        self.put(record, Durability::OnDisk)
+    }
+
+    fn put(&self, record: &Record, durability: Durability) -> Result<()> {
         let clause = || format!("cannot write the record of `{}`", self.name);
         let text = serde_json::to_vec(record).map_err(|e| Error::new(e.to_string()))?;
         let base = self.open()?;
@@ -253,7 +231,9 @@ impl Kept {
         let _ = file::remove_file_at(base.as_fd(), new);
         let fd = file::create_below(base.as_fd(), new, 0o600).context(clause)?;
         file::write_all(fd.as_fd(), &text).context(clause)?;
-        file::sync(fd.as_fd()).context(clause)?;
+        if durability == Durability::OnDisk {
+            file::sync(fd.as_fd()).context(clause)?;
+        }
         file::rename_at(base.as_fd(), new, Path::new(RECORD)).context(clause)
     }
 
@@ -269,11 +249,6 @@ impl Kept {
             1 => Ok(record),
             other => Err(Error::new(format!("`{RECORD}` is of version {other}"))).context(clause),
         }
-    }
-
-    /// The name of what it stands on; a record that cannot be read tells of nothing.
-    fn stands_on(&self) -> Option<String> {
-        self.record().ok()?.on
     }
 
     /// The working directory of the try, to which its paths are relative.

@@ -1,4 +1,4 @@
-//! What a try begins with: a place of its own, one that it goes on with, or one that it stands on.
+//! What a try begins with: a place of its own, or one that it goes on with.
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -73,7 +73,7 @@ impl Beginning {
     /// since then may be overtaken.
     pub(super) fn record(&self, plan: &Plan, directory: &HostPath) -> Result<Record> {
         match &self.before {
-            None => self.kept.begin(&plan.command, directory, None),
+            None => self.kept.begin(&plan.command, directory),
             Some(before) => self.kept.go_on(before, &plan.command),
         }
     }

@@ -143,7 +143,7 @@ fn check_lowers(spec: &Spec, host: &Host, uppers: &Uppers) -> Result<()> {
         match kept.lowers.get(&number) {
             Some(before) if before != lower => {
                 let hint = match dir.origin {
-                    Origin::Flag("on" | "stack") => {
+                    Origin::Flag("on") => {
                         "go on from the same directory, with the same `--home`, `--system` and `--overlay`"
                     }
                     _ => "keep this one in another directory",
