@@ -93,10 +93,9 @@ fn launch(
         Ok(record) => record,
         Err(error) => return (None, Err(error)),
     };
-    let result = run::launch(plan).and_then(|status| {
+    let result = run::launch(plan).inspect(|status| {
         let now = process::now();
-        record.ended = Some(End { at: Time(now.0, now.1), status });
-        Ok(status)
+        record.ended = Some(End { at: Time(now.0, now.1), status: *status });
     });
     (Some(record), result)
 }
