@@ -324,6 +324,20 @@ fn the_table_of_keys_is_that_of_the_words() {
 }
 
 #[test]
+fn every_secret_of_a_home_is_listed() {
+    let page = read("man/bryo.1");
+    let source = read("src/plan/resolve/secrets.rs");
+    let secrets =
+        source.lines().filter_map(|line| line.strip_prefix("    \"")?.strip_suffix("\","));
+    let is_listed = |it: &&str| {
+        let item = format!(".Pa ~/{it}");
+        page.lines().any(|line| line == item || line.starts_with(&format!("{item} ")))
+    };
+    let missing: Vec<_> = secrets.clone().filter(|it| !is_listed(it)).collect();
+    assert!(secrets.count() > 50 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_variable_that_is_read_is_documented() {
     let page = read("man/bryo.1");
     for source in Source::all("src", "rs") {

@@ -34,6 +34,7 @@ mod self_test;
 mod streams;
 mod terminal;
 mod tools;
+mod r#try;
 mod view;
 mod view_flags;
 mod view_mounts;

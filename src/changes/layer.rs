@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::{entry, file};
+use crate::sys::{entry, facts, file};
 
 use super::dialect::Dialect;
 
@@ -15,8 +15,17 @@ pub struct Layer {
     /// The directory that it lies over.
     pub lower: HostPath,
     pub dialect: Dialect,
+    pub owners: Owners,
     /// The layer itself, open.
     pub upper: OwnedFd,
+}
+
+/// What the owners of files in a layer tell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owners {
+    Theirs,
+    /// Nothing: the driver showed every file as root's, and wrote it as the user's.
+    AllRoot,
 }
 
 /// Every layer of a place, in the order of the directories below them.
@@ -59,6 +68,14 @@ fn layer(base: BorrowedFd<'_>, name: &OsStr, dialect: Dialect) -> Result<Layer> 
     Ok(Layer {
         lower: HostPath::absolute(OsString::from_vec(lower)),
         dialect,
+        owners: owners(directory.as_fd())?,
         upper: entry::open_directory_at(directory.as_fd(), "upper".as_ref())?,
     })
+}
+
+fn owners(layer: BorrowedFd<'_>) -> Result<Owners> {
+    match facts::facts_at(layer, "all-root".as_ref())? {
+        Some(_) => Ok(Owners::AllRoot),
+        None => Ok(Owners::Theirs),
+    }
 }

@@ -10,6 +10,7 @@ mod compare;
 mod danger;
 mod dialect;
 pub mod diff;
+mod forget;
 mod layer;
 pub mod listing;
 mod names;
@@ -20,7 +21,8 @@ mod walk;
 
 pub use change::{Aspects, Change, What};
 pub use danger::{Danger, danger_of};
-pub use layer::{Layer, layers_in};
+pub use forget::forget;
+pub use layer::{Layer, Owners, layers_in};
 pub use outline::outline;
 pub use summary::Summary;
 pub use walk::{Spot, walk};

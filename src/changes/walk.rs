@@ -17,7 +17,7 @@ use crate::sys::{CallError, entry};
 use super::change::{Change, What};
 use super::compare::{Side, aspects};
 use super::dialect::{Dialect, Says};
-use super::layer::Layer;
+use super::layer::{Layer, Owners};
 use super::names::Names;
 
 /// How many levels keep their descriptors open.
@@ -45,8 +45,10 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
         Err(e) => return Err(Error::from(e).within(format!("cannot open `{}`", layer.lower))),
     };
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
-    let mut walk = Walk { dialect: layer.dialect, path: Vec::new(), levels: Vec::new(), see };
-    let result = walk.enter(upper, lower).and_then(|()| walk.run());
+    let Layer { dialect, owners, .. } = *layer;
+    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), see };
+    let result = walk.enter(upper, lower, None).and_then(|()| walk.run());
+    walk.levels.iter().for_each(Level::close);
     let path = Text::from(OsStr::from_bytes(&walk.path));
     result.context(|| {
         format!("cannot read what was written to `{}`", layer.lower.join(path.as_os_str()))
@@ -55,6 +57,7 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
 
 struct Walk<'a> {
     dialect: Dialect,
+    owners: Owners,
     /// Of the name that is looked at, below the top.
     path: Vec<u8>,
     levels: Vec<Level>,
@@ -69,8 +72,18 @@ struct Level {
     next: usize,
     /// Nothing of the directory below shows through, nor through any directory in this one.
     is_opaque: bool,
+    /// The mode that it is to have again when it is left.
+    closed: Option<u32>,
     /// How long the path to it is.
     path_length: usize,
+}
+
+impl Level {
+    fn close(&self) {
+        if let (Some(mode), Ok(upper)) = (self.closed, self.upper.get()) {
+            let _ = entry::change_mode(upper, mode);
+        }
+    }
 }
 
 /// A directory whose descriptor may be closed for a while.
@@ -121,7 +134,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, closed: Option<u32>) -> Result<()> {
         let is_opaque = lower.is_some()
             && (self.levels.last().is_some_and(|above| above.is_opaque)
                 || self.dialect.is_opaque(upper.as_fd())?);
@@ -133,6 +146,7 @@ impl Walk<'_> {
             names,
             next: 0,
             is_opaque,
+            closed,
             path_length: self.path.len(),
         });
         self.close_far_level();
@@ -152,6 +166,7 @@ impl Walk<'_> {
 
     fn leave(&mut self) -> Result<()> {
         let Some(left) = self.levels.pop() else { return Ok(()) };
+        left.close();
         let Some(above) = self.levels.last_mut() else { return Ok(()) };
         above.upper.reopen(&left.upper)?;
         match (&mut above.lower, &left.lower) {
@@ -193,19 +208,34 @@ impl Walk<'_> {
         let after = facts::facts_at(upper, name)?.filter(|it| !self.dialect.is_whiteout(it));
         let before = lower.map(|lower| facts::facts_at(lower, name)).transpose()?.flatten();
         let spot = Spot { path: Path::new(OsStr::from_bytes(&self.path)), name, upper, lower };
-        if let Some(change) = change(before, after, &spot)? {
+        if let Some(change) = change(before, after, &spot, self.owners)? {
             (self.see)(&change, &spot)?;
         }
         if !after.is_some_and(|it| it.is_directory()) {
             return Ok(());
         }
-        let upper = entry::open_directory_at(upper, name)?;
+        let (upper, closed) = open_upper(upper, name, after)?;
         let lower = match (lower, before) {
             (Some(lower), Some(before)) if before.is_directory() => open_lower(lower, name)?,
             _ => None,
         };
-        self.enter(upper, lower)
+        self.enter(upper, lower, closed)
     }
+}
+
+/// Opens one of the layer; where its own mode keeps its owner from it, that mode, which it has not
+/// until it is left.
+fn open_upper(
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+    facts: Option<Facts>,
+) -> Result<(OwnedFd, Option<u32>)> {
+    let mode = facts.map_or(0o700, |it| it.mode);
+    let mut closed = None;
+    if mode & 0o700 != 0o700 {
+        closed = entry::change_mode_at(directory, name, mode | 0o700).is_ok().then_some(mode);
+    }
+    Ok((entry::open_directory_at(directory, name)?, closed))
 }
 
 /// A directory of the host that went away just now is one that is not there.
@@ -218,7 +248,12 @@ fn open_lower(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<OwnedFd>
 }
 
 /// What became of a name, if anything.
-fn change(before: Option<Facts>, after: Option<Facts>, spot: &Spot<'_>) -> Result<Option<Change>> {
+fn change(
+    before: Option<Facts>,
+    after: Option<Facts>,
+    spot: &Spot<'_>,
+    owners: Owners,
+) -> Result<Option<Change>> {
     let what = match (&before, &after, spot.lower) {
         (None, None, _) => return Ok(None),
         (None, Some(_), _) | (Some(_), Some(_), None) => What::Added,
@@ -226,7 +261,8 @@ fn change(before: Option<Facts>, after: Option<Facts>, spot: &Spot<'_>) -> Resul
         (Some(was), Some(is), Some(lower)) => {
             if std::mem::discriminant(&was.kind) == std::mem::discriminant(&is.kind) {
                 let side = |directory, facts| Side { directory, name: spot.name, facts };
-                let aspects = aspects(side(lower, was), side(spot.upper, is))?;
+                let mut aspects = aspects(side(lower, was), side(spot.upper, is))?;
+                aspects.owner &= owners == Owners::Theirs;
                 if !aspects.any() {
                     return Ok(None);
                 }

@@ -1,12 +1,13 @@
-//! `bryo discard`: kept changes are thrown away.
+//! `bryo discard`: kept changes, or a part of them, are thrown away.
 
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::wording::count;
-use crate::base::{Error, Result, Text};
-use crate::store::{ChangeStore, Kept};
+use crate::base::wording::{any_of, count};
+use crate::base::{Error, HostPath, Result, Text};
+use crate::changes::{forget, layers_in};
+use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
 use super::print;
@@ -21,6 +22,13 @@ pub(super) fn command() -> Command {
                 .help("Which ones; the beginning of a name is enough"),
         )
         .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .num_args(0..)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Only what is at these paths and below, as if it had not been written"),
+        )
+        .arg(
             Arg::new("all")
                 .long("all")
                 .action(ArgAction::SetTrue)
@@ -30,26 +38,70 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
-    let store = ChangeStore::of(&Place::read()?.directories.data);
+    let place = Place::read()?;
+    let store = ChangeStore::of(&place.directories.data);
     if matches.get_flag("all") {
-        let all = store.all()?;
-        let number = all.len();
-        for kept in all {
-            remove(kept)?;
-        }
-        print::note(&format!("discarded {}", count(number, "try").replace("trys", "tries")));
-        return Ok(0);
+        return all(&store);
     }
     let Some(name) = matches.get_one::<OsString>("name") else {
         return Err(Error::new("no name given")
             .within("cannot discard changes")
             .hint("`bryo changes` lists the names; `--all` is all of them"));
     };
-    remove(store.find(&Text::from(name.clone()))?)?;
-    Ok(0)
+    let kept = store.find(&Text::from(name.clone()))?;
+    let paths: Vec<HostPath> = matches
+        .get_many::<OsString>("path")
+        .into_iter()
+        .flatten()
+        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
+        .collect();
+    if paths.is_empty() {
+        let name = kept.name.clone();
+        kept.remove()?;
+        print::note(&format!("discarded {name}"));
+        return Ok(0);
+    }
+    discard_part(&kept, &paths)
 }
 
-fn remove(kept: Kept) -> Result<()> {
-    let lock = kept.lock()?;
-    kept.remove(lock)
+/// As many as can be: one that is in use keeps no other.
+fn all(store: &ChangeStore) -> Result<u8> {
+    let (mut gone, mut stayed) = (0, Vec::new());
+    for kept in store.all()? {
+        match kept.remove() {
+            Ok(()) => gone += 1,
+            Err(error) => stayed.push(error),
+        }
+    }
+    print::note(&match gone {
+        1 => "discarded the changes of 1 try".to_owned(),
+        gone => format!("discarded the changes of {gone} tries"),
+    });
+    let Some(last) = stayed.pop() else { return Ok(0) };
+    for error in &stayed {
+        print::error(error);
+    }
+    Err(last)
+}
+
+fn discard_part(kept: &Kept, paths: &[HostPath]) -> Result<u8> {
+    let _lock = kept.lock()?;
+    let clause = || format!("cannot discard a part of `{}`", kept.name);
+    if let Some((_, Stage::Begun | Stage::TakenBackInPart)) = Turn::newest(kept)? {
+        return Err(Error::new("an apply of them was cut short").within(clause()).hint(format!(
+            "`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back",
+            kept.name
+        )));
+    }
+    let mut is_hit = vec![false; paths.len()];
+    let forgotten = forget(&layers_in(&kept.layers())?, paths, &mut is_hit)?;
+    print::note(&format!("discarded {} of {}", count(forgotten as usize, "change"), kept.name));
+    let missed = paths.iter().zip(is_hit).filter(|(_, is_hit)| !is_hit);
+    let missed: Vec<String> = missed.map(|(path, _)| path.to_string()).collect();
+    if missed.is_empty() {
+        return Ok(0);
+    }
+    Err(Error::new(format!("no change is at {}", any_of(&missed)))
+        .within(clause())
+        .hint(format!("`bryo diff {} --name-only` lists them", kept.name)))
 }

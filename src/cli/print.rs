@@ -99,6 +99,17 @@ pub(super) fn stats(text: &str) {
     let _ = writeln!(std::io::stderr(), "bryo: stats: {text}");
 }
 
+/// What can be done next.
+pub(super) fn hint(text: &str) {
+    let _ = writeln!(std::io::stderr(), "hint: {text}");
+}
+
+/// Part of a line that somebody is to answer.
+pub(super) fn question(text: &str) {
+    let mut to = std::io::stderr();
+    let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+}
+
 /// What could not be done and why; then what helps. Returns the exit status to end with.
 pub(super) fn error(error: &Error) -> u8 {
     let mut text = format!("bryo: error: {error}\n");

@@ -1,26 +1,33 @@
 //! `bryo try`: a command on the user's real files, and none of them changed. What it writes is
 //! kept under a name, to be looked at and then applied or discarded.
 
+mod answer;
+mod begin;
+mod prompt;
+
 use std::ffi::OsString;
 
 use clap::{Arg, ArgMatches, Command};
 
-use crate::base::wording::count;
-use crate::base::{Error, HostPath, Result};
+use crate::base::{Error, ExitCode, HostPath, Result};
 use crate::changes::Summary;
+use crate::plan::Plan;
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
-use crate::store::{ChangeStore, End, Kept, Time};
+use crate::store::{ChangeStore, End, Kept, Record, Time};
 use crate::sys::process;
 
 use super::policy::Place;
 use super::{help, print, run};
+use answer::Answer;
+use begin::{Begin, Beginning};
+use prompt::{Person, Prompt};
 
 /// Where what the verb itself asks for comes from.
 const VERB: Origin = Origin::Verb("try");
 
 pub(super) fn command() -> Command {
     let command = Command::new("try")
-        .about("Run a command on your real files, and decide afterwards what it may change")
+        .about("Run a command, and decide afterwards what it may change")
         .override_usage(help::TRY_USAGE)
         .arg(
             Arg::new("name")
@@ -28,7 +35,7 @@ pub(super) fn command() -> Command {
                 .value_name("NAME")
                 .help("Keep the changes under this name [default: one that is made up]"),
         );
-    run::add_arguments(command)
+    run::add_arguments(answer::add_arguments(begin::add_arguments(command)))
 }
 
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
@@ -36,30 +43,23 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let mut spec = run::spec_of(matches, arguments)?;
     overlay_working_directory(&mut spec)?;
     let store = ChangeStore::of(&place.directories.data);
+    let begin = Begin::of(matches);
     if run::is_only_shown(matches) {
-        let imagined = place.directories.data.join("changes/NAME/layers");
-        keep_in(&mut spec, &imagined);
+        keep_in(&mut spec, &begin.imagined(&store)?, &begin);
         return run::show(matches, &run::plan_for(&spec)?);
     }
-    let kept = store.make(matches.get_one::<String>("name").map(String::as_str))?;
-    keep_in(&mut spec, &kept.layers());
-    let result = run::plan_for(&spec).and_then(|plan| {
-        let mut record = kept.begin(&plan.command, &place.directory)?;
-        let outcome = run::launch(&plan)?;
-        let now = process::now();
-        record.ended = Some(End { at: Time(now.0, now.1), status: outcome });
-        kept.write(&record)?;
-        Ok(outcome)
-    });
-    let kept = match result {
-        Ok(_) => kept,
-        Err(error) => {
-            discard(kept)?;
-            return Err(error);
-        }
+    let beginning = begin.prepare(&store)?;
+    keep_in(&mut spec, &beginning.kept.layers(), &begin);
+    let (answer, person) = (Answer::of(matches), Person::look());
+    let (record, result) = match run::plan_for(&spec) {
+        Ok(plan) => launch(&beginning, &plan, &place.directory),
+        Err(error) => (None, Err(error)),
     };
-    tell(kept)?;
-    result
+    match (result, record) {
+        (Ok(status), Some(record)) => end(beginning, &record, answer, person.as_ref(), status),
+        (Ok(status), None) => Ok(status),
+        (Err(error), record) => Err(salvage(beginning, record, error)),
+    }
 }
 
 /// Weaker than any wish of the user, who may hide or show a part of it otherwise.
@@ -76,27 +76,96 @@ fn overlay_working_directory(spec: &mut Spec) -> Result<()> {
     Ok(())
 }
 
-fn keep_in(spec: &mut Spec, layers: &HostPath) {
+fn keep_in(spec: &mut Spec, layers: &HostPath, begin: &Begin) {
     let directory = layers.as_path().as_os_str().into();
-    spec.overlay_dir = Some(Sourced { value: directory, origin: VERB });
+    let origin = if begin.goes_on() { Origin::Flag("on") } else { VERB };
+    spec.overlay_dir = Some(Sourced { value: directory, origin });
+}
+
+/// The record is there before the sandbox is, so that whatever ends bryo leaves a place that can be
+/// used.
+fn launch(
+    beginning: &Beginning,
+    plan: &Plan,
+    directory: &HostPath,
+) -> (Option<Record>, Result<u8>) {
+    let mut record = match beginning.record(plan, directory) {
+        Ok(record) => record,
+        Err(error) => return (None, Err(error)),
+    };
+    let result = run::launch(plan).inspect(|status| {
+        let now = process::now();
+        record.ended = Some(End { at: Time(now.0, now.1), status: *status });
+    });
+    (Some(record), result)
+}
+
+/// A command that never ran leaves nothing; what one wrote before its sandbox broke is kept.
+fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error {
+    let never_ran = error.exit_code() != ExitCode::Failed || record.is_none();
+    let name = beginning.kept.name.clone();
+    let is_empty = || Summary::of(&beginning.kept.layers()).is_ok_and(|it| it.total() == 0);
+    if never_ran || is_empty() {
+        return match beginning.take_back() {
+            Ok(()) => error,
+            Err(_) => error.hint(format!("`bryo discard {name}` removes what is left of it")),
+        };
+    }
+    error.hint(format!("what was written until then is kept: `bryo diff {name}`"))
+}
+
+/// One line that says what happened; then what is to become of the changes.
+fn end(
+    beginning: Beginning,
+    record: &Record,
+    answer: Answer,
+    person: Option<&Person>,
+    status: u8,
+) -> Result<u8> {
+    let kept = &beginning.kept;
+    let name = kept.name.clone();
+    let summary = match Summary::of(&kept.layers()) {
+        Ok(summary) => summary,
+        Err(error) => {
+            kept.write(record)?;
+            print::warning(&format!("the changes are kept in {name}, but not counted: {error}"));
+            return Ok(status);
+        }
+    };
+    if summary.total() == 0 {
+        let stays = answer == Answer::Keep || beginning.is_named;
+        print::note(&match stays {
+            true => format!("nothing was changed; {name} is kept all the same"),
+            false => "nothing was changed".to_owned(),
+        });
+        match stays {
+            true => kept.write(record)?,
+            false => beginning.take_back()?,
+        }
+        return Ok(status);
+    }
+    kept.write(record)?;
+    print::note(&answer::line(&name, summary));
+    match answer {
+        Answer::Keep => answer::tell_next(&name),
+        Answer::Apply => answer::apply(&name).map(drop)?,
+        Answer::ApplyIfSuccess if status == 0 => answer::apply(&name).map(drop)?,
+        Answer::ApplyIfSuccess => {
+            print::note(&format!("nothing was applied, since the command ended with {status}"));
+            answer::tell_next(&name);
+        }
+        Answer::Discard => discard(beginning.kept)?,
+        Answer::Ask => match person.and_then(Prompt::open) {
+            Some(prompt) => prompt.ask(beginning.kept)?,
+            None => answer::tell_next(&name),
+        },
+    }
+    Ok(status)
 }
 
 fn discard(kept: Kept) -> Result<()> {
-    let lock = kept.lock()?;
-    kept.remove(lock)
-}
-
-/// One line that says what happened, and what can be done next. What changed nothing is not kept.
-fn tell(kept: Kept) -> Result<()> {
-    let summary = Summary::of(&kept.layers())?;
-    if summary.total() == 0 {
-        print::note("nothing was changed");
-        return discard(kept);
-    }
-    let name = &kept.name;
-    let count = count(summary.total() as usize, "change");
-    print::note(&format!(
-        "{count} in {name}: {summary}; `bryo diff {name}`, then `bryo apply {name}` or `bryo discard {name}`"
-    ));
+    let name = kept.name.clone();
+    kept.remove()?;
+    print::note(&format!("discarded {name}"));
     Ok(())
 }

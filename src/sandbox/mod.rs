@@ -7,6 +7,7 @@ mod caller;
 mod clock;
 mod command;
 mod confine;
+mod every_id;
 mod helper;
 mod identity;
 mod init;
@@ -29,7 +30,7 @@ use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
 
 use crate::base::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{Identity, Plan};
 use crate::sys::process::Change;
 
 use integrity::Watch;
@@ -78,6 +79,15 @@ pub fn report_failure(number: i32, error: &Error) {
 /// Removes a directory that a sandbox wrote to, by its name in another one.
 pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
     overlay::remove_tree(parent, name)
+}
+
+/// The same where files of subordinate ids are in it, with the maps of this identity.
+pub fn remove_tree_of_every_id(
+    identity: &Identity,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+) -> Result<()> {
+    every_id::remove_tree(identity, parent, name)
 }
 
 /// How a run ended, and what it left behind: whoever makes it fail hides nothing by that.

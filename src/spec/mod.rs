@@ -51,6 +51,7 @@ pub struct Spec {
     /// In the order given: later wins.
     pub view: Vec<Sourced<ViewWish>>,
     pub home: Option<Sourced<HomeMode>>,
+    pub system: Option<Sourced<bool>>,
     pub workdir: Option<Sourced<Text>>,
     pub overlay_driver: Option<Sourced<OverlayDriver>>,
     pub overlay_dir: Option<Sourced<Text>>,
@@ -111,6 +112,7 @@ impl Spec {
             rootfs,
             view,
             home,
+            system,
             workdir,
             overlay_driver,
             overlay_dir,
@@ -158,6 +160,7 @@ impl Spec {
             rootfs: rootfs.or(weaker.rootfs),
             view: list(view, weaker.view),
             home: home.or(weaker.home),
+            system: system.or(weaker.system),
             workdir: workdir.or(weaker.workdir),
             overlay_driver: overlay_driver.or(weaker.overlay_driver),
             overlay_dir: overlay_dir.or(weaker.overlay_dir),

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::names;
+use super::{names, removal};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::sys::{Errno, entry, file};
@@ -25,6 +25,8 @@ use crate::sys::{Errno, entry, file};
 const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
+/// In the layers, as the sandbox has it.
+const LOCK: &str = "lock";
 const RECORD_LIMIT: usize = 1 << 20;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
@@ -73,6 +75,23 @@ pub struct Lock {
     _held: OwnedFd,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// Survives bryo, not the machine.
+    InMemory,
+    OnDisk,
+}
+
+enum Locked {
+    Ours(Lock),
+    /// By the process of that number.
+    Held(Text),
+}
+
+fn held_by(holder: &Text) -> Error {
+    Error::new(format!("process {holder} is using them")).hint("wait until it has ended")
+}
+
 impl ChangeStore {
     #[must_use]
     pub fn of(data: &HostPath) -> Self {
@@ -101,6 +120,12 @@ impl ChangeStore {
         .hint("`bryo changes` lists what is kept; `--on NAME` goes on from it"))
     }
 
+    /// Where the layers of a name would be.
+    pub fn imagined(&self, name: &str) -> Result<HostPath> {
+        names::check(name)?;
+        Ok(self.kept(name.to_owned()).layers())
+    }
+
     /// The one of that name.
     pub fn find(&self, name: &Text) -> Result<Kept> {
         let all = self.all()?;
@@ -123,29 +148,44 @@ impl ChangeStore {
         })
     }
 
-    /// Everything that is kept, by name. What is no directory, or bears a name that bryo does not
-    /// give, is not ours.
+    /// Everything that is kept, by name.
     pub fn all(&self) -> Result<Vec<Kept>> {
+        Ok(self.entries()?.0)
+    }
+
+    /// What else lies in the store: no directory, or one with a name that bryo does not give.
+    pub fn foreign(&self) -> Result<Vec<Text>> {
+        Ok(self.entries()?.1)
+    }
+
+    fn entries(&self) -> Result<(Vec<Kept>, Vec<Text>)> {
         let clause = || format!("cannot read `{}`", self.directory);
         let base = match file::open_path_for_reading(self.directory.as_path()) {
             Ok(base) => base,
-            Err(e) if e.errno == Errno::ENOENT => return Ok(Vec::new()),
+            Err(e) if e.errno == Errno::ENOENT => return Ok((Vec::new(), Vec::new())),
             Err(e) => return Err(e).context(clause),
         };
-        let names = file::names_in(base.as_fd()).context(clause)?;
-        let mut all: Vec<Kept> = names
-            .into_iter()
-            .filter_map(|name| name.into_string().ok())
-            .filter(|name| names::check(name).is_ok())
-            .filter(|name| entry::open_directory_at(base.as_fd(), name.as_ref()).is_ok())
-            .map(|name| self.kept(name))
-            .collect();
+        let (mut all, mut foreign) = (Vec::new(), Vec::new());
+        for name in file::names_in(base.as_fd()).context(clause)? {
+            let is_ours = file::is_directory_at(base.as_fd(), Path::new(&name));
+            match name.to_str().filter(|name| is_ours && names::check(name).is_ok()) {
+                Some(name) => all.push(self.kept(name.to_owned())),
+                None => foreign.push(Text::from(name)),
+            }
+        }
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(all)
+        foreign.sort();
+        Ok((all, foreign))
     }
 
     fn kept(&self, name: String) -> Kept {
         Kept { directory: self.directory.join(&name), name }
+    }
+}
+
+impl std::fmt::Display for ChangeStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.directory.fmt(f)
     }
 }
 
@@ -173,11 +213,17 @@ impl Kept {
             began: Time(began.seconds, began.nanoseconds),
             ended: None,
         };
-        self.write(&record)?;
+        // A machine that dies now takes the run with it, and the place is worth nothing.
+        self.put(&record, Durability::InMemory)?;
         Ok(record)
     }
 
+    /// On the disk when it returns.
     pub fn write(&self, record: &Record) -> Result<()> {
+        self.put(record, Durability::OnDisk)
+    }
+
+    fn put(&self, record: &Record, durability: Durability) -> Result<()> {
         let clause = || format!("cannot write the record of `{}`", self.name);
         let text = serde_json::to_vec(record).map_err(|e| Error::new(e.to_string()))?;
         let base = self.open()?;
@@ -185,7 +231,9 @@ impl Kept {
         let _ = file::remove_file_at(base.as_fd(), new);
         let fd = file::create_below(base.as_fd(), new, 0o600).context(clause)?;
         file::write_all(fd.as_fd(), &text).context(clause)?;
-        file::sync(fd.as_fd()).context(clause)?;
+        if durability == Durability::OnDisk {
+            file::sync(fd.as_fd()).context(clause)?;
+        }
         file::rename_at(base.as_fd(), new, Path::new(RECORD)).context(clause)
     }
 
@@ -211,31 +259,61 @@ impl Kept {
         Ok(HostPath::absolute(path))
     }
 
+    /// Notes what runs now, on top of what is kept.
+    pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
+        let _lock = self.lock()?;
+        let record = Record {
+            command: command.iter().map(ToString::to_string).collect(),
+            ended: None,
+            ..before.clone()
+        };
+        self.write(&record)?;
+        Ok(record)
+    }
+
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
-        entry::make_directories(self.layers().as_path(), 0o700).context(clause)?;
-        let path = self.layers().join("lock");
-        let held = entry::open_or_make_file(path.as_path(), 0o600).context(clause)?;
-        if !entry::try_lock(held.as_fd()).context(clause)? {
-            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
-            let holder = Text::from(OsString::from_vec(holder));
-            return Err(Error::new(format!("process {holder} is using them"))
-                .hint("wait until it has ended"))
-            .context(clause);
+        match self.try_lock().context(clause)? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Held(holder) => Err(held_by(&holder)).context(clause),
         }
-        entry::truncate(held.as_fd()).context(clause)?;
-        let own = crate::sys::process::own_pid().to_string();
-        file::write_all(held.as_fd(), own.as_bytes()).context(clause)?;
-        Ok(Lock { _held: held })
     }
 
-    /// Removes all of it.
-    pub fn remove(self, _lock: Lock) -> Result<()> {
+    /// Whether a sandbox, or somebody who changes them, has them now.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let path = self.layers().join(LOCK);
+        file::open_path_for_reading(path.as_path())
+            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
+    }
+
+    fn try_lock(&self) -> Result<Locked> {
+        entry::make_directories(self.layers().as_path(), 0o700)?;
+        let path = self.layers().join(LOCK);
+        let held = entry::open_or_make_file(path.as_path(), 0o600)?;
+        if !entry::try_lock(held.as_fd())? {
+            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
+            return Ok(Locked::Held(Text::from(OsString::from_vec(holder))));
+        }
+        entry::truncate(held.as_fd())?;
+        let own = crate::sys::process::own_pid().to_string();
+        file::write_all(held.as_fd(), own.as_bytes())?;
+        Ok(Locked::Ours(Lock { _held: held }))
+    }
+
+    /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as
+    /// well.
+    pub fn remove(self) -> Result<()> {
         let clause = || format!("cannot remove the changes `{}`", self.name);
+        let _lock = match self.try_lock() {
+            Ok(Locked::Held(holder)) => return Err(held_by(&holder)).context(clause),
+            Ok(Locked::Ours(lock)) => Some(lock),
+            Err(_) => None,
+        };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
         let base = file::open_path_for_reading(parent).context(clause)?;
-        crate::sandbox::remove_tree(base.as_fd(), self.name.as_ref()).context(clause)
+        removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
     }
 
     fn open(&self) -> Result<OwnedFd> {

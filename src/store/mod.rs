@@ -8,6 +8,7 @@ mod directory;
 mod names;
 mod policy_file;
 mod project;
+mod removal;
 mod trust;
 mod turn;
 

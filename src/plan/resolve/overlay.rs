@@ -1,11 +1,12 @@
 //! Which overlay driver, and where its uppers are.
 
 use crate::base::size::Size;
+use crate::base::wording::all_of;
 use crate::base::{Error, HostPath, Result};
 use crate::host::{Host, PathFact};
 use crate::plan::view::{OverlayDriverPlan, OverlayPlan, ScratchPlan};
 use crate::plan::{Rung, Upper};
-use crate::spec::{OverlayDriver, Spec};
+use crate::spec::{Origin, OverlayDriver, Spec};
 
 use super::{Remarks, refused};
 
@@ -13,12 +14,21 @@ use super::{Remarks, refused};
 #[derive(Default)]
 pub(super) struct Uppers {
     lowers: Vec<HostPath>,
+    /// Those over files of root, which are to be the payload's.
+    of_root: Vec<Upper>,
 }
 
 impl Uppers {
     pub(super) fn next(&mut self, lower: &HostPath) -> Upper {
         self.lowers.push(lower.clone());
         Upper(self.lowers.len() - 1)
+    }
+
+    /// The same for a directory whose files are all root's.
+    pub(super) fn next_of_root(&mut self, lower: &HostPath) -> Upper {
+        let upper = self.next(lower);
+        self.of_root.push(upper);
+        upper
     }
 }
 
@@ -38,7 +48,7 @@ pub(super) fn decide(
     check_lowers(spec, host, uppers)?;
     let driver = driver(spec, host, uppers, remarks)?;
     let scratch = scratch(spec, host, remarks)?;
-    Ok(Some(OverlayPlan { driver, scratch }))
+    Ok(Some(OverlayPlan { driver, scratch, of_root: uppers.of_root.clone() }))
 }
 
 fn driver(
@@ -48,7 +58,7 @@ fn driver(
     remarks: &mut Remarks,
 ) -> Result<OverlayDriverPlan> {
     let asked = spec.overlay_driver.as_ref();
-    let no_kernel = host.overlay.kernel.clone();
+    let no_kernel = host.overlay.kernel.clone().or_else(|| no_kernel_for_system(host, uppers));
     let fuse = fuse(host);
     let cannot = |why: String| {
         let clause = asked.map_or_else(
@@ -79,6 +89,20 @@ fn driver(
     };
     remarks.rungs.push(Rung { need: "overlay", took: took.to_owned(), why });
     Ok(plan)
+}
+
+/// The kernel leaves a file of an id that is not mapped as it is, and the directory that holds it
+/// too (EOVERFLOW, EPERM); a program can show them as root's.
+fn no_kernel_for_system(host: &Host, uppers: &Uppers) -> Option<String> {
+    if uppers.of_root.is_empty() || host.is_real_root() {
+        return None;
+    }
+    let of_root = uppers.of_root.iter().filter_map(|upper| uppers.lowers.get(upper.0));
+    let of_root: Vec<String> = of_root.map(ToString::to_string).collect();
+    Some(format!(
+        "the files in {} are root's, and the kernel's overlayfs cannot give them to the command",
+        all_of(&of_root)
+    ))
 }
 
 /// The driver that wrote what is kept: the two do not read each other's notes, and files that were
@@ -118,11 +142,17 @@ fn check_lowers(spec: &Spec, host: &Host, uppers: &Uppers) -> Result<()> {
     for (number, lower) in uppers.lowers.iter().enumerate() {
         match kept.lowers.get(&number) {
             Some(before) if before != lower => {
+                let hint = match dir.origin {
+                    Origin::Flag("on") => {
+                        "go on from the same directory, with the same `--home`, `--system` and `--overlay`"
+                    }
+                    _ => "keep this one in another directory",
+                };
                 return Err(refused(
                     dir,
                     format!("its layer {number} was made over `{before}`, not over `{lower}`"),
                 )
-                .hint("keep this one in another directory"));
+                .hint(hint));
             }
             _ => {}
         }

@@ -27,7 +27,7 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
         "other programs keep their files and sockets in it"
     } else if is_in("/proc") || is_in("/sys") {
         "it is a view of the kernel, not of files"
-    } else if own_directories(host).iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
+    } else if directories(host).iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
         "your policies, and which of them you trust, are in it"
     } else {
         return Ok(());
@@ -46,7 +46,7 @@ fn is_runtime_directory(host: &Host, cwd: &HostPath) -> bool {
 
 /// The directories of bryo itself (`store::Directories`), below which a sandbox could allow itself
 /// what it likes.
-fn own_directories(host: &Host) -> Vec<HostPath> {
+pub(super) fn directories(host: &Host) -> Vec<HostPath> {
     let one = |own: &str, xdg: &str, below_home: &str| {
         let of = |name: &str| {
             let path = host.variable(name)?;

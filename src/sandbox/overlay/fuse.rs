@@ -62,7 +62,7 @@ pub(super) fn start_helper(
     let OverlayDriverPlan::Fuse { program } = &overlay.driver else {
         return Err(Error::new("a helper was called for that the plan does not name"));
     };
-    let stage = Stage { overlay, lower, upper: upper.0.to_string(), scratch };
+    let stage = Stage { overlay, lower, number: upper, upper: upper.0.to_string(), scratch };
     Helper::start(&Start {
         program,
         stdin: None,
@@ -77,6 +77,7 @@ pub(super) fn start_helper(
 struct Stage<'a> {
     overlay: &'a OverlayPlan,
     lower: &'a HostPath,
+    number: Upper,
     upper: String,
     scratch: Option<&'a HostPath>,
 }
@@ -88,6 +89,9 @@ impl Stage<'_> {
             format!("lowerdir={STAGE}/lower,upperdir={layer}/upper,workdir={layer}/work");
         if keeping(self.overlay) == Keeping::ThrownAway {
             options.push_str(",volatile");
+        }
+        if self.overlay.of_root.contains(&self.number) {
+            options.push_str(",squash_to_root");
         }
         // libfuse takes a mount point of this form for a device that is mounted already (3.3.0).
         let mount_point = format!("/dev/fd/{}", device.as_raw_fd());

@@ -81,6 +81,9 @@ impl<'a> Overlays<'a> {
                     let source = open_lower(lower)?;
                     let name = upper.0.to_string();
                     upper::open(base.as_fd(), &name, source.as_fd(), lower, keeping(plan))?;
+                    if plan.of_root.contains(&upper) {
+                        upper::note_all_root(base.as_fd(), &name)?;
+                    }
                 }
                 Ok(Overlay { root: fuse::mount(self.wire, upper)?, above: Vec::new() })
             }

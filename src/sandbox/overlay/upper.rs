@@ -62,6 +62,15 @@ pub(super) fn look_like(copy: BorrowedFd<'_>, source: BorrowedFd<'_>) -> Result<
     Ok(entry::change_times(copy, &attributes.times)?)
 }
 
+/// Notes that the owners of what is written there tell nothing: the driver shows all as root's.
+pub(super) fn note_all_root(base: BorrowedFd<'_>, name: &str) -> Result<()> {
+    let layer = directory_below(base, name)?;
+    match file::create_below(layer.as_fd(), named("all-root"), 0o600) {
+        Err(e) if e.errno != Errno::EEXIST => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
 fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<()> {
     let path = lower.as_path().as_os_str();
     let recorded = match entry::open_file_at(layer, "lower".as_ref()) {
