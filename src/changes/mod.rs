@@ -15,6 +15,7 @@ pub mod listing;
 mod names;
 mod outline;
 mod plain;
+mod rights;
 mod summary;
 mod walk;
 

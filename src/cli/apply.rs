@@ -171,6 +171,7 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
             turn
         }
         Some((turn, Stage::Begun)) => {
+            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
             turn.come(Stage::Begun, Stage::TakenBackInPart)?;
             turn
         }

@@ -2,7 +2,7 @@
 //! of them is taken. A line each: words, then the path, its bytes escaped.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use std::fs::File;
@@ -11,16 +11,20 @@ use std::path::Path;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::facts::Moment;
 use crate::sys::file::Inode;
+use crate::sys::process;
 
 use super::step::{Act, Look, Mark, Step};
 
-/// Its last line, without which the paper counts for nothing.
-const COMPLETE: &str = "complete";
+/// How its first line begins, before the token of the apply.
+const HEADER: &str = "bryo apply 1 ";
+/// How its last line begins, before the number of steps and the sum of all lines before it.
+const COMPLETE: &str = "complete ";
 
 /// Being written.
 pub(super) struct Draft {
     file: BufWriter<File>,
     steps: u64,
+    sum: Sum,
 }
 
 impl Draft {
@@ -32,7 +36,10 @@ impl Draft {
             .open(path.as_path())
             .map_err(|e| Error::new(e.to_string()))
             .context(|| format!("cannot write `{path}`"))?;
-        Ok(Self { file: BufWriter::new(file), steps: 0 })
+        let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
+        let token = u64::from_ne_bytes(process::random_bytes());
+        draft.write(&format!("{HEADER}{token:016x}"))?;
+        Ok(draft)
     }
 
     pub(super) fn add(&mut self, step: &Step) -> Result<()> {
@@ -42,13 +49,15 @@ impl Draft {
 
     /// On the disk, whole: the number of steps.
     pub(super) fn finish(mut self) -> Result<u64> {
-        self.write(COMPLETE)?;
+        let last = last_line(self.steps, self.sum);
+        self.write(&last)?;
         self.file.flush().map_err(cannot_write)?;
         self.file.get_ref().sync_all().map_err(cannot_write)?;
         Ok(self.steps)
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
+        self.sum.add(line);
         writeln!(self.file, "{line}").map_err(cannot_write)
     }
 }
@@ -57,31 +66,71 @@ fn cannot_write(error: std::io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write down what is to be applied")
 }
 
-/// Reads a complete paper, step by step.
+fn last_line(steps: u64, sum: Sum) -> String {
+    format!("{COMPLETE}{steps} {:016x}", sum.0)
+}
+
+/// Of damage, not of malice: FNV-1a (draft-eastlake-fnv).
+#[derive(Clone, Copy)]
+struct Sum(u64);
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Sum {
+    fn add(&mut self, line: &str) {
+        for byte in line.bytes().chain([b'\n']) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Reads the whole paper and finds it undamaged; its token.
+pub(super) fn token(path: &HostPath) -> Result<String> {
+    let mut lines = Lines::open(path)?;
+    let first = lines.next_line()?.map(str::to_owned).unwrap_or_default();
+    let token = first.strip_prefix(HEADER).filter(|token| is_token(token));
+    let token = token.ok_or_else(|| damaged(path, 0))?.to_owned();
+    let mut sum = Sum::default();
+    sum.add(&first);
+    let mut steps = 0;
+    while let Some(line) = lines.next_line()? {
+        if line.starts_with(COMPLETE) {
+            let is_right = line == last_line(steps, sum) && lines.next_line()?.is_none();
+            return if is_right { Ok(token) } else { Err(damaged(path, steps + 1)) };
+        }
+        if parsed(line).is_none() {
+            return Err(damaged(path, steps + 1));
+        }
+        sum.add(line);
+        steps += 1;
+    }
+    Err(damaged(path, steps + 1))
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Reads a paper that was found undamaged, step by step.
 pub(super) fn each_step(
     path: &HostPath,
     mut take: impl FnMut(u64, Step) -> Result<()>,
 ) -> Result<()> {
+    let mut lines = Lines::open(path)?;
+    lines.next_line()?;
     let mut number = 0;
-    for line in lines_of(path)? {
-        let line = line?;
-        if line == COMPLETE {
+    while let Some(line) = lines.next_line()? {
+        if line.starts_with(COMPLETE) {
             return Ok(());
         }
-        let step = parsed(&line).ok_or_else(|| damaged(path, number))?;
-        take(number, step)?;
+        take(number, parsed(line).ok_or_else(|| damaged(path, number + 1))?)?;
         number += 1;
     }
-    Err(damaged(path, number))
-}
-
-/// Whether it was finished; one that was not has no step taken.
-pub(super) fn is_complete(path: &HostPath) -> Result<bool> {
-    let mut last = String::new();
-    for line in lines_of(path)? {
-        last = line?;
-    }
-    Ok(last == COMPLETE)
+    Err(damaged(path, number + 1))
 }
 
 /// The steps from the last to the first, a piece of the paper at a time.
@@ -90,39 +139,75 @@ pub(super) fn each_step_back(
     mut take: impl FnMut(u64, Step) -> Result<()>,
 ) -> Result<()> {
     /// Steps held in memory at once.
-    const PIECE: u64 = 4096;
+    const PIECE: u64 = 1024;
+    let mut lines = Lines::open(path)?;
+    lines.next_line()?;
+    let mut begins = vec![lines.at];
     let mut count = 0_u64;
-    each_step(path, |_, _| {
+    while lines.next_line()?.is_some_and(|line| !line.starts_with(COMPLETE)) {
         count += 1;
-        Ok(())
-    })?;
-    let mut end = count;
-    while end > 0 {
-        let begin = end.saturating_sub(PIECE);
+        if count.is_multiple_of(PIECE) {
+            begins.push(lines.at);
+        }
+    }
+    for (index, begin) in begins.into_iter().enumerate().rev() {
+        let first = index as u64 * PIECE;
+        let mut lines = Lines::open_at(path, begin)?;
         let mut piece = Vec::new();
-        each_step(path, |number, step| {
-            if (begin..end).contains(&number) {
-                piece.push((number, step));
-            }
-            Ok(())
-        })?;
+        for number in first..count.min(first + PIECE) {
+            let step = lines.next_line()?.and_then(parsed);
+            piece.push((number, step.ok_or_else(|| damaged(path, number + 1))?));
+        }
         for (number, step) in piece.into_iter().rev() {
             take(number, step)?;
         }
-        end = begin;
     }
     Ok(())
 }
 
-fn lines_of(path: &HostPath) -> Result<impl Iterator<Item = Result<String>>> {
-    let clause = format!("cannot read `{path}`");
-    let file =
-        File::open(path.as_path()).map_err(|e| Error::new(e.to_string()).within(clause.clone()))?;
-    Ok(BufReader::new(file)
-        .lines()
-        .map(move |line| line.map_err(|e| Error::new(e.to_string()).within(clause.clone()))))
+/// The lines of a paper, one in memory at a time.
+struct Lines<'a> {
+    path: &'a HostPath,
+    file: BufReader<File>,
+    line: String,
+    /// Where the next one begins.
+    at: u64,
 }
 
+impl<'a> Lines<'a> {
+    fn open(path: &'a HostPath) -> Result<Self> {
+        Self::open_at(path, 0)
+    }
+
+    fn open_at(path: &'a HostPath, at: u64) -> Result<Self> {
+        let clause = || format!("cannot read `{path}`");
+        let said = |e: std::io::Error| Error::new(e.to_string());
+        let mut file = File::open(path.as_path()).map_err(said).context(clause)?;
+        file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
+        Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
+    }
+
+    /// Without its end; `None` at the end of the file. A last line without an end was cut off.
+    fn next_line(&mut self) -> Result<Option<&str>> {
+        self.line.clear();
+        // What is no text is damage, which is told by the empty line it becomes.
+        let length = match self.file.read_line(&mut self.line) {
+            Ok(length) => length,
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => return Ok(Some("")),
+            Err(e) => {
+                return Err(Error::new(e.to_string()).within(format!("cannot read `{}`", self.path)));
+            }
+        };
+        self.at += length as u64;
+        Ok(match (length, self.line.strip_suffix('\n')) {
+            (0, _) => None,
+            (_, Some(line)) => Some(line),
+            (_, None) => Some(""),
+        })
+    }
+}
+
+/// By its number, the first line being 0.
 fn damaged(path: &HostPath, number: u64) -> Error {
     Error::new(format!("line {} of `{path}` is damaged", number + 1))
         .hint("`bryo discard NAME` throws these changes away")

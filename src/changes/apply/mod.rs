@@ -9,13 +9,14 @@
 mod carry;
 mod conflict;
 mod journal;
+mod place;
 mod planning;
 mod step;
 mod transfer;
 mod undo;
 mod way;
 
-pub use carry::{carry_out, is_unfinished};
+pub use carry::carry_out;
 pub use conflict::{Conflict, OnConflict};
 pub use planning::{Planned, Wish, plan};
-pub use undo::{undo, undo_is_possible};
+pub use undo::{settle, undo, undo_is_possible};

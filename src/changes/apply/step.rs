@@ -47,6 +47,12 @@ impl Mark {
         Self { inode: facts.inode, size: facts.size, modified: facts.modified }
     }
 
+    /// Whether it is that file or a copy of it, whose inode is another one.
+    pub(super) fn is_of(&self, facts: &Facts) -> bool {
+        facts.modified == self.modified
+            && (facts.kind == Type::Directory || facts.size == self.size)
+    }
+
     /// Whether it is the same inode with the same content. The size of a directory is its own
     /// affair, and its time changes with what is in it.
     pub(super) fn fits(&self, facts: &Facts) -> bool {

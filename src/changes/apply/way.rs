@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::Result;
-use crate::sys::entry;
+use crate::sys::{Errno, entry};
 use crate::sys::file::{self, Links};
 
 /// No longer than PATH_MAX in one call (path_resolution(7)).
@@ -25,14 +25,23 @@ impl Way {
         Ok(Self { root: again()?, path: Vec::new(), last: again()? })
     }
 
-    /// The directory at that path below the root.
-    pub(super) fn to(&mut self, path: &[u8]) -> Result<BorrowedFd<'_>> {
+    /// The directory at that path below the root; `None`: it is not there.
+    pub(super) fn find(&mut self, path: &[u8]) -> Result<Option<BorrowedFd<'_>>> {
         if self.path != path {
-            self.last = open(self.root.as_fd(), path)?;
+            match open(self.root.as_fd(), path) {
+                Ok(directory) => self.last = directory,
+                Err(e) if e.errno().is_some_and(is_missing) => return Ok(None),
+                Err(e) => return Err(e),
+            }
             self.path = path.to_vec();
         }
-        Ok(self.last.as_fd())
+        Ok(Some(self.last.as_fd()))
     }
+}
+
+/// A link in its place (ELOOP) is an error, not an absence.
+fn is_missing(errno: Errno) -> bool {
+    matches!(errno, Errno::ENOENT | Errno::ENOTDIR)
 }
 
 fn open(root: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd> {
