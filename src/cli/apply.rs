@@ -10,6 +10,7 @@ use crate::changes::apply::{self, Conflict, OnConflict, Planned, Wish};
 use crate::changes::{Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
+use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
@@ -87,10 +88,16 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         _ => OnConflict::Stop,
     };
     let record = kept.record()?;
+    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+    if file::status_of_path(kept.baseline().as_path()).is_err() {
+        // The try was killed before it could.
+        apply::note(&layers, began, &kept.baseline())?;
+    }
     let wish = Wish {
         selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
         on_conflict,
-        began: Moment { seconds: record.began.0, nanoseconds: record.began.1 },
+        began,
+        baseline: &kept.baseline(),
     };
     let turn = Turn::begin(&kept)?;
     let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
@@ -181,6 +188,7 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
         }
     };
     apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
+    apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));
     Ok(0)

@@ -7,9 +7,11 @@ use clap::{Arg, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result};
-use crate::changes::Summary;
+use crate::changes::apply::note;
+use crate::changes::{Summary, layers_in};
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Time};
+use crate::sys::facts::Moment;
 use crate::sys::process;
 
 use super::policy::Place;
@@ -48,6 +50,8 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
         let outcome = run::launch(&plan)?;
         let now = process::now();
         record.ended = Some(End { at: Time(now.0, now.1), status: outcome });
+        let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+        note(&layers_in(&kept.layers())?, began, &kept.baseline())?;
         kept.write(&record)?;
         Ok(outcome)
     });

@@ -36,6 +36,7 @@ mkdir -p new/deeper/still; echo z > new/deeper/still/leaf; chmod 555 new/deeper
 ln -sfn elsewhere link; ln -s added fresh
 mv moved elsewhere; chmod 711 kept; setfattr -n user.note -v hi kept/stays
 rm -r whole
+touch -d 2001-02-03 added old/inside type/below turned new/deeper/still/leaf
 """
 
 

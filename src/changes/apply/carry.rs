@@ -91,9 +91,9 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
         }
         Act::Add { new } => {
             part.remove()?;
-            match place.host.facts()? {
-                Some(there) if new.is_of(&there) => forget_original(&place.layer, new),
-                _ => Ok(()),
+            match place.layer.is(new.inode)? && place.host_is_copy(new)? {
+                true => place.layer.remove(),
+                false => Ok(()),
             }
         }
         Act::Remove { old } => {

@@ -6,9 +6,11 @@
 //! removed goes into the place of the changes, for [`undo`]. A run that was killed is gone on with
 //! from the same paper: each step tells by the inodes it finds whether it was done.
 
+mod baseline;
 mod carry;
 mod conflict;
 mod journal;
+mod line;
 mod place;
 mod planning;
 mod step;
@@ -16,6 +18,7 @@ mod transfer;
 mod undo;
 mod way;
 
+pub use baseline::{note, refresh};
 pub use carry::carry_out;
 pub use conflict::{Conflict, OnConflict};
 pub use planning::{Planned, Wish, plan};

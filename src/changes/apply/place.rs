@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Error, HostPath, Result, Text};
+use crate::changes::compare::{Side, aspects};
 use crate::changes::dialect::Dialect;
 use crate::changes::layer::Layer;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{entry, file};
 
-use super::step::{Look, Step};
+use super::step::{Look, Mark, Step};
 use super::transfer;
 use super::way::{Way, parent_and_name};
 
@@ -50,11 +51,8 @@ impl Ways {
     /// `token` makes temporary names those of one apply.
     pub(super) fn open(layers: &[Layer], kept: &HostPath, token: String) -> Result<Self> {
         entry::make_directories(kept.as_path(), 0o700)?;
-        let way = |layer: &Layer| {
-            let lower = file::open_without_links(layer.lower.as_path())?;
-            let lower = entry::open_directory_at(lower.as_fd(), ".".as_ref())?;
-            Ok((Way::from(layer.upper.as_fd())?, Way::from(lower.as_fd())?))
-        };
+        let way =
+            |layer: &Layer| Ok((Way::from(layer.upper.as_fd())?, way_to_lower(layer)?));
         Ok(Self {
             layers: layers.iter().map(way).collect::<Result<_>>()?,
             kept: file::open_path_for_reading(kept.as_path())?,
@@ -87,6 +85,41 @@ impl Ways {
             part: names.part.clone(),
         })
     }
+}
+
+impl Place<'_> {
+    /// Whether the host has a whole copy of what the layer still holds, so that either may go.
+    pub(super) fn host_is_copy(&self, new: &Mark) -> Result<bool> {
+        let (Some(ours), Some(there)) = (self.layer.facts()?, self.host.facts()?) else {
+            return Ok(false);
+        };
+        if ours.kind != there.kind || ours.is_directory() || !new.is_of(&there) {
+            return Ok(false);
+        }
+        let ours = Side { directory: self.layer.directory()?, name: self.layer.name, facts: &ours };
+        let there = Side { directory: self.host.directory()?, name: self.host.name, facts: &there };
+        Ok(!aspects(ours, there)?.content)
+    }
+}
+
+/// The roots on the host alone.
+pub(super) struct HostWays(Vec<Way>);
+
+impl HostWays {
+    pub(super) fn open(layers: &[Layer]) -> Result<Self> {
+        Ok(Self(layers.iter().map(way_to_lower).collect::<Result<_>>()?))
+    }
+
+    pub(super) fn facts(&mut self, step: &Step) -> Result<Option<Facts>> {
+        let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
+        let (parent, name) = parent_and_name(&step.path);
+        Spot { directory: way.find(parent)?, name }.facts()
+    }
+}
+
+fn way_to_lower(layer: &Layer) -> Result<Way> {
+    let lower = file::open_without_links(layer.lower.as_path())?;
+    Way::from(entry::open_directory_at(lower.as_fd(), ".".as_ref())?.as_fd())
 }
 
 impl<'a> Spot<'a> {

@@ -11,6 +11,7 @@ use crate::changes::walk::{Spot, walk};
 use crate::sys::facts::{self, Facts, Moment, Type};
 use crate::sys::{entry, file};
 
+use super::baseline::{Baseline, Below, Known};
 use super::conflict::{self, Conflict, OnConflict};
 use super::journal::Draft;
 use super::step::{Act, Look, Mark, Step};
@@ -22,6 +23,8 @@ pub struct Wish<'a> {
     pub on_conflict: OnConflict,
     /// When the sandbox began: whatever was changed outside since bears a later ctime.
     pub began: Moment,
+    /// What lay below when it had ended, written by [`super::note`]; it may not be there.
+    pub baseline: &'a HostPath,
 }
 
 /// The outcome of planning.
@@ -40,6 +43,7 @@ pub struct Planned {
 pub fn plan(layers: &[Layer], wish: &Wish<'_>, paper: &HostPath) -> Result<Planned> {
     let mut planning = Planning {
         wish,
+        baseline: Baseline::open(wish.baseline)?,
         draft: Draft::begin(paper)?,
         planned: Planned::default(),
         layer: 0,
@@ -58,6 +62,7 @@ pub fn plan(layers: &[Layer], wish: &Wish<'_>, paper: &HostPath) -> Result<Plann
 
 struct Planning<'a> {
     wish: &'a Wish<'a>,
+    baseline: Option<Baseline<'a>>,
     draft: Draft,
     planned: Planned,
     layer: usize,
@@ -73,7 +78,13 @@ impl Planning<'_> {
         if !is_meant && !is_directory {
             return Ok(());
         }
-        if is_meant && !self.may_be_applied(change, spot, &path)? {
+        let known = match &mut self.baseline {
+            Some(baseline) => {
+                baseline.find(&layer.lower, spot.path.as_os_str().as_bytes())?
+            }
+            None => Known::Unsaid,
+        };
+        if is_meant && !self.may_be_applied(change, spot, &path, known)? {
             return Ok(());
         }
         let bytes = spot.path.as_os_str().as_bytes();
@@ -95,6 +106,7 @@ impl Planning<'_> {
         change: &Change,
         spot: &Spot<'_>,
         path: &HostPath,
+        known: Known,
     ) -> Result<bool> {
         if let Some(after) = &change.after {
             if !matches!(after.kind, Type::Regular | Type::Directory | Type::Symlink) {
@@ -105,27 +117,44 @@ impl Planning<'_> {
                 self.planned.disarmed.push(path.clone());
             }
         }
-        let Some(why) = self.overtaken(change, spot)? else { return Ok(true) };
+        let Some(why) = self.overtaken(change, spot, known)? else { return Ok(true) };
         self.planned.conflicts.push(Conflict { path: path.clone(), why });
         Ok(self.wish.on_conflict == OnConflict::Force)
     }
 
     /// Why the change cannot be carried over without loss.
-    fn overtaken(&self, change: &Change, spot: &Spot<'_>) -> Result<Option<&'static str>> {
-        let is_later = |facts: &Facts| facts.changed > self.wish.began;
-        match (&change.before, change.what, spot.lower) {
+    fn overtaken(
+        &self,
+        change: &Change,
+        spot: &Spot<'_>,
+        known: Known,
+    ) -> Result<Option<&'static str>> {
+        let Some(before) = &change.before else {
+            return Ok(matches!(known, Known::Was(_)).then_some(conflict::GONE));
+        };
+        match (change.what, known) {
             // Its time tells of its entries; its mode is the sandbox's to say.
-            (Some(before), What::Modified(_), _) if before.is_directory() => Ok(None),
-            (Some(before), What::Deleted | What::Replaced, Some(lower))
-                if before.is_directory() =>
-            {
-                let directory = entry::open_directory_at(lower, spot.name)?;
-                let is_overtaken = newest_within(directory.as_fd(), self.wish.began)?;
-                Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
+            (What::Modified(_), _) if before.is_directory() => Ok(None),
+            (_, Known::Nothing) => Ok(Some(conflict::APPEARED)),
+            (_, known) if before.is_directory() => {
+                let until = match known {
+                    Known::Was(Below::Directory { until }) => until,
+                    Known::Was(Below::File { .. }) => return Ok(Some(conflict::CHANGED)),
+                    _ => self.wish.began,
+                };
+                is_changed_within(spot, until)
             }
-            (Some(before), What::Added, _) if is_later(before) => Ok(Some(conflict::APPEARED)),
-            (Some(before), _, _) => Ok(is_later(before).then_some(conflict::CHANGED)),
-            (None, _, _) => Ok(None),
+            (_, Known::Was(Below::File { mark, until })) => {
+                let is_same = mark.fits(before) && before.changed <= until;
+                Ok((!is_same).then_some(conflict::CHANGED))
+            }
+            (_, Known::Was(Below::Directory { .. })) => Ok(Some(conflict::CHANGED)),
+            (What::Added, Known::Unsaid) if before.changed > self.wish.began => {
+                Ok(Some(conflict::APPEARED))
+            }
+            (_, Known::Unsaid) => {
+                Ok((before.changed > self.wish.began).then_some(conflict::CHANGED))
+            }
         }
     }
 
@@ -156,6 +185,13 @@ impl Planning<'_> {
 
 fn is_above(directory: &[u8], path: &[u8]) -> bool {
     path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
+}
+
+fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static str>> {
+    let Some(lower) = spot.lower else { return Ok(None) };
+    let directory = entry::open_directory_at(lower, spot.name)?;
+    let is_overtaken = newest_within(directory.as_fd(), until)?;
+    Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
 }
 
 /// Whether anything in a directory was changed after that moment.

@@ -143,11 +143,9 @@ fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
             }
         }
         Act::MakeDirectory { look } => {
-            if let Some(host) = place.host.directory {
-                match entry::remove_directory_at(host, place.host.name) {
-                    Err(e) if e.errno == Errno::ENOENT => {}
-                    result => result?,
-                }
+            // It is none where what stood in its way was not removed yet.
+            if place.host.facts()?.is_some_and(|it| it.is_directory()) {
+                entry::remove_directory_at(place.host.directory()?, place.host.name)?;
             }
             place.layer.set_look(look)
         }
@@ -162,12 +160,11 @@ fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
 }
 
 fn take_addition_back(place: &Place<'_>, new: &Mark) -> Result<()> {
-    let there = place.host.facts()?;
-    match (place.layer.facts()?, there) {
+    match (place.layer.facts()?, place.host.facts()?) {
         (_, None) => Ok(()),
         (None, Some(_)) => transfer::move_to_free(&place.host, &place.layer, &place.part),
         // Copied back already; somebody else's file of that name stays.
-        (Some(_), Some(there)) if new.is_of(&there) => place.host.remove(),
+        (Some(_), Some(_)) if place.host_is_copy(new)? => place.host.remove(),
         (Some(_), Some(_)) => Ok(()),
     }
 }
