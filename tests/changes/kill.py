@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""An apply and an undo, killed at every system call that changes something.
+"""An apply and an undo, cut short at every system call that changes something.
 
-    kill.py BRYO DIRECTORY STRIDE
+    kill.py BRYO DIRECTORY STRIDE FAULT
 
-Makes a tree in DIRECTORY, changes it by way of a try, and kills what carries the changes over at
-its first such call, at its second, and so on. Whatever is left must lead both ways: on, to the tree
-of an apply that nobody disturbed, and back, to the tree before it. Prints how often it killed.
+FAULT is what strace(1) puts in the place of the call: `signal=SIGKILL`, `error=ENOSPC`.
+
+Makes a tree in DIRECTORY, changes it by way of a try, and cuts short what carries the changes over
+at its first such call, at its second, and so on. Whatever is left must lead both ways: on, to the tree
+of an apply that nobody disturbed, and back, to the tree before it. Prints how often it did.
 """
 
 import os
@@ -13,11 +15,12 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 
 BRYO, DIRECTORY, STRIDE = sys.argv[1], os.path.abspath(sys.argv[2]), int(sys.argv[3])
+FAULT = sys.argv[4]
 
-# openat and openat2 where they make a file; strace cannot tell, and so each of openat2 is a place
-# to be killed at.
+# Each openat2 is among them, for some make a file.
 CALLS = (
     "openat2,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,chmod,fchmod,fchmodat,"
     "utimensat,fsetxattr,fremovexattr,mknodat,symlinkat,linkat,ftruncate,write,pwrite64,ioctl,"
@@ -107,16 +110,26 @@ def compare(wanted, what):
         fail(f"{what}\n  lacks {lost}\n  has {extra}")
 
 
-def killed(verb, number):
-    """Whether it was: past its last call it ends by itself."""
-    command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}"]
-    command += ["-e", f"inject={CALLS}:signal=SIGKILL:when={number}", BRYO, verb, "it"]
+def calls_of(verb):
+    """What it calls, undisturbed: each call by its name and how often it was made before."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        command = ["strace", "-qq", "-o", log.name, "-e", f"trace={CALLS}", BRYO, verb, "it"]
+        subprocess.run(command, capture_output=True, timeout=60, check=True)
+        names = [line.split("(")[0] for line in log.read().splitlines() if "(" in line]
+    return [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
+
+
+def is_cut_short(verb, call):
+    """Whether the fault in the place of that call ended it."""
+    name, number = call
+    command = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}"]
+    command += ["-e", f"inject={name}:{FAULT}:when={number}", BRYO, verb, "it"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if run.returncode == 0:
-        return False
-    if run.returncode not in (-9, 137):
+    if run.returncode == 125 and (FAULT.startswith("signal") or "bryo: error: " not in run.stderr):
+        fail(f"{verb} failed by itself: {run.stderr}")
+    if run.returncode not in (0, 125, -9, 137):
         fail(f"{verb} ended with {run.returncode}: {run.stderr}")
-    return True
+    return run.returncode != 0
 
 
 def go_on():
@@ -149,40 +162,37 @@ def main():
     global STORY
     fresh()
     before = show(TREE)
-    bryo("apply", "it")
+    applying = calls_of("apply")
     after = show(TREE)
-    bryo("undo", "it")
+    undoing = calls_of("undo")
     compare(before, "undo")
-    kills = 0
-    number = 1
-    while True:
-        STORY = f"apply killed at call {number}, gone on with"
-        fresh()
-        if not killed("apply", number):
-            break
+    cuts = 0
+    for call in applying[::STRIDE]:
+        STORY = f"apply cut short at {call}, gone on with"
+        cuts += is_cut_short("apply", call)
         go_on()
         compare(after, "not as applied")
-        STORY = f"apply killed at call {number}, gone on with, undone"
+        STORY += ", undone"
         go_back()
         compare(before, "not as before")
-        STORY = f"apply killed at call {number}, undone"
-        fresh()
-        killed("apply", number)
+        STORY = f"apply cut short at {call}, undone"
+        cuts += is_cut_short("apply", call)
         go_back()
         compare(before, "not as before")
-        STORY = f"apply killed at call {number}, undone, applied again"
+        STORY += ", applied again"
         bryo("apply", "it")
         compare(after, "not as applied")
-        STORY = f"the same, and its undo killed at call {number}"
-        if killed("undo", number):
-            go_back()
+        go_back()
+    for call in undoing[::STRIDE]:
+        STORY = f"undo cut short at {call}, gone on with"
+        bryo("apply", "it")
+        cuts += is_cut_short("undo", call)
+        go_back()
         compare(before, "not as before")
-        STORY = f"the same, and applied again"
-        bryo("apply", "it")
-        compare(after, "not as applied")
-        kills += 3
-        number += STRIDE
-    print(f"killed {kills} times")
+    STORY = "at last"
+    bryo("apply", "it")
+    compare(after, "not as applied")
+    print(f"cut short {cuts} times, at {len(applying)} and {len(undoing)} calls")
 
 
 TREE = os.path.join(DIRECTORY, "tree")

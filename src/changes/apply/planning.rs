@@ -1,7 +1,9 @@
 //! What would be done, step by step, before anything is: and what stands against it.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
@@ -15,6 +17,8 @@ use super::baseline::{Baseline, Below, Known};
 use super::conflict::{self, Conflict, OnConflict};
 use super::journal::Draft;
 use super::step::{Act, Look, Mark, Step};
+use super::transfer;
+use super::way::{Way, parent_and_name};
 
 /// What is to be applied.
 pub struct Wish<'a> {
@@ -52,12 +56,32 @@ pub fn plan(layers: &[Layer], wish: &Wish<'_>, paper: &HostPath) -> Result<Plann
     for (number, layer) in layers.iter().enumerate() {
         planning.layer = number;
         planning.awaited.clear();
-        make_plain(layer)?;
+        unlink_from_elsewhere(layer, &make_plain(layer)?, paper)?;
         walk(layer, &mut |change, spot| planning.look_at(layer, change, spot))?;
     }
     let Planning { draft, mut planned, .. } = planning;
     planned.steps = draft.finish()?;
     Ok(planned)
+}
+
+/// A file of the layer that has another name outside of it is somebody else's: a copy takes its
+/// place, made beside the paper. All its names may have been applied but this one: then, too.
+fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> Result<()> {
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let part = OsStr::new("part");
+    let beside = paper.as_path().parent().unwrap_or(Path::new("/"));
+    let beside = file::open_path_for_reading(beside)?;
+    let mut way = Way::from(layer.upper.as_fd())?;
+    for path in paths {
+        let (parent, name) = parent_and_name(path);
+        if let Some(directory) = way.find(parent)? {
+            transfer::copy(directory, name, beside.as_fd(), part)?;
+            entry::rename_between(beside.as_fd(), part, directory, name)?;
+        }
+    }
+    Ok(())
 }
 
 struct Planning<'a> {
