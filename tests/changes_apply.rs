@@ -370,3 +370,72 @@ fn slow_four_thousand_levels_are_carried_over_and_back() {
     verb(&home, "undo").arg("it").limit(limit).stderr_contains("as it was").check();
     assert!(!home.work().join("d0").exists());
 }
+
+// ---------------------------------------------------------------- what is meant
+
+#[test]
+fn a_part_is_chosen_by_paths_and_patterns() {
+    let home = home_with_tree();
+    tried(&home, "echo x > one; mkdir -p n/m; echo y > n/m/two; echo z > n/m/log.tmp; rm a");
+    verb(&home, "apply")
+        .args(["it", "n", "nothing"])
+        .stderr_contains("no change is at")
+        .stderr_contains("hint: ")
+        .status(125)
+        .check();
+    verb(&home, "apply")
+        .args(["it", "onee"])
+        .stderr_contains("did you mean `")
+        .stderr_contains("/one`?")
+        .status(125)
+        .check();
+    let listed = verb(&home, "apply")
+        .args(["it", "--dry-run", "n", "--exclude", "*.tmp"])
+        .stdout_contains("add ")
+        .stdout_contains("/n/m/two\n")
+        .stdout_lacks("log.tmp")
+        .stderr_contains("3 steps would be taken")
+        .check();
+    assert_eq!(listed.text().lines().count(), 3);
+    assert!(!home.work().join("n").exists());
+    let part = |arguments: &[&str]| {
+        verb(&home, "apply").arg("it").args(arguments).stderr_contains("applied").check();
+    };
+    part(&["n", "--exclude", "*.tmp"]);
+    assert!(home.work().join("n/m/two").exists() && !home.work().join("n/m/log.tmp").exists());
+    assert!(home.work().join("a").exists() && !home.work().join("one").exists());
+    // The rest, in turns of its own, each taken back from the last.
+    part(&["one"]);
+    part(&[]);
+    assert!(home.work().join("n/m/log.tmp").exists() && !home.work().join("a").exists());
+    for _ in 0..3 {
+        undo(&home);
+    }
+    assert!(home.work().join("a").exists() && !home.work().join("n").exists());
+    apply(&home);
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_to_is_told_before_anything_is_touched() {
+    let home = home_with_tree();
+    tried(&home, "echo x > d/n; echo y > other");
+    // Somebody else's, as far as this user is concerned: the right to one's own files does not
+    // count on a mount that is read-only, and there is no other user at hand.
+    let script = format!(
+        "mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec \"$0\" apply it",
+        home.work().join("d").display()
+    );
+    let outcome = Bryo::program("/usr/bin/unshare")
+        .at(&home)
+        .args(["--user", "--map-current-user", "--keep-caps", "--mount", "sh", "-c"])
+        .arg(script)
+        .arg(place::binary())
+        .leftovers_unjudged()
+        .start()
+        .finish();
+    if outcome.status == 1 {
+        skip!("no bind mount in a user namespace: {}", outcome.talk());
+    }
+    assert!(outcome.talk().contains("you may not write to"), "{}", outcome.talk());
+    assert!(!home.work().join("other").exists() && !home.work().join("d/n").exists());
+}

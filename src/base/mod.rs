@@ -4,6 +4,7 @@
 //! and asks the kernel nothing.
 
 pub mod duration;
+pub mod glob;
 pub mod error;
 pub mod idrange;
 pub mod path;

@@ -14,6 +14,7 @@ use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
+use super::selection::Selection;
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -32,13 +33,21 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(OsString))
                 .help("Only what is at these paths and below"),
         )
+        .arg(
+            Arg::new("exclude")
+                .long("exclude")
+                .value_name("GLOB")
+                .action(ArgAction::Append)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Leave out what matches this pattern, as in .gitignore"),
+        )
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
                 .conflicts_with("skip-conflicts"),
         )
         .arg(switch("skip-conflicts", "Leave out what was changed outside since"))
-        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with("path"))
+        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with_all(["path", "exclude"]))
 }
 
 pub(super) fn undo_command() -> Command {
@@ -93,8 +102,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         // The try was killed before it could.
         apply::note(&layers, began, &kept.baseline())?;
     }
+    let selection = Selection::read(matches, paths, kept.working_directory()?);
+    let is_dry = matches.get_flag("dry-run");
     let wish = Wish {
-        selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
+        selects: &|path| selection.selects(path),
+        sees: &|verb, path| {
+            if is_dry {
+                print::answer(&format!("{verb} {path}"));
+            }
+        },
         on_conflict,
         began,
         baseline: &kept.baseline(),
@@ -102,7 +118,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let turn = Turn::begin(&kept)?;
     let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
     let may_go_on = check(&kept, &planned, on_conflict);
-    if matches.get_flag("dry-run") || may_go_on.is_err() || planned.steps == 0 {
+    let may_go_on = may_go_on.and_then(|()| selection.check(&kept));
+    if is_dry || may_go_on.is_err() || planned.steps == 0 {
         turn.forget()?;
         may_go_on?;
         print::note(&match planned.steps {
@@ -135,6 +152,11 @@ fn check(kept: &Kept, planned: &Planned, on_conflict: OnConflict) -> Result<()> 
     }
     for path in planned.disarmed.iter().take(NAMED) {
         print::warning(&format!("`{path}` is applied without its set-user-id or set-group-id bit"));
+    }
+    if let Some(directory) = planned.forbidden.first() {
+        return Err(Error::new(format!("you may not write to `{directory}`"))
+            .within(format!("cannot apply `{}`", kept.name))
+            .hint("nothing was touched; `--exclude GLOB` leaves a part out"));
     }
     if planned.conflicts.is_empty() || on_conflict == OnConflict::Force {
         return Ok(());

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
@@ -24,6 +24,8 @@ use super::way::{Way, parent_and_name};
 pub struct Wish<'a> {
     /// Whether a path of the host is meant.
     pub selects: &'a dyn Fn(&HostPath) -> bool,
+    /// Hears what would be done to which path.
+    pub sees: &'a dyn Fn(&'static str, &HostPath),
     pub on_conflict: OnConflict,
     /// When the sandbox began: whatever was changed outside since bears a later ctime.
     pub began: Moment,
@@ -38,6 +40,8 @@ pub struct Planned {
     pub conflicts: Vec<Conflict>,
     /// Devices, FIFOs and sockets: never applied.
     pub refused: Vec<HostPath>,
+    /// Directories that the user may not write to.
+    pub forbidden: Vec<HostPath>,
     /// Files that lose their set-user-id or set-group-id bit.
     pub disarmed: Vec<HostPath>,
 }
@@ -52,10 +56,14 @@ pub fn plan(layers: &[Layer], wish: &Wish<'_>, paper: &HostPath) -> Result<Plann
         planned: Planned::default(),
         layer: 0,
         awaited: Vec::new(),
+        left_out: None,
+        asked: None,
     };
     for (number, layer) in layers.iter().enumerate() {
         planning.layer = number;
         planning.awaited.clear();
+        planning.left_out = None;
+        planning.asked = None;
         unlink_from_elsewhere(layer, &make_plain(layer)?, paper)?;
         walk(layer, &mut |change, spot| planning.look_at(layer, change, spot))?;
     }
@@ -91,59 +99,99 @@ struct Planning<'a> {
     planned: Planned,
     layer: usize,
     /// Directories that are made only if something in them is meant.
-    awaited: Vec<Step>,
+    awaited: Vec<Awaited>,
+    /// A conflict, with which all that is in it stays out.
+    left_out: Option<Vec<u8>>,
+    /// The directory that was asked last whether it may be written to.
+    asked: Option<PathBuf>,
+}
+
+/// Not written down yet.
+struct Awaited {
+    path: Vec<u8>,
+    steps: Vec<Step>,
+    conflict: Option<Conflict>,
 }
 
 impl Planning<'_> {
     fn look_at(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
+        let bytes = spot.path.as_os_str().as_bytes();
+        self.awaited.retain(|it| is_above(&it.path, bytes));
+        if self.left_out.as_ref().is_some_and(|directory| is_above(directory, bytes)) {
+            return Ok(());
+        }
+        self.left_out = None;
         let path = layer.lower.join(spot.path);
         let is_meant = (self.wish.selects)(&path);
         let is_directory = change.after.is_some_and(|it| it.is_directory());
         if !is_meant && !is_directory {
             return Ok(());
         }
-        let known = match &mut self.baseline {
-            Some(baseline) => {
-                baseline.find(&layer.lower, spot.path.as_os_str().as_bytes())?
-            }
-            None => Known::Unsaid,
-        };
-        if is_meant && !self.may_be_applied(change, spot, &path, known)? {
+        if is_meant && !self.is_applicable(change, &path) {
             return Ok(());
         }
-        let bytes = spot.path.as_os_str().as_bytes();
-        self.awaited.retain(|step| is_above(&step.path, bytes));
-        let steps = self.steps(change, bytes);
-        if is_meant {
-            for step in self.awaited.drain(..).chain(steps) {
-                self.draft.add(&step)?;
+        let known = match &mut self.baseline {
+            Some(baseline) => baseline.find(&layer.lower, bytes)?,
+            None => Known::Unsaid,
+        };
+        self.awaited.push(Awaited {
+            path: bytes.to_vec(),
+            steps: self.steps(change, bytes),
+            conflict: self.overtaken(change, spot, known)?.map(|why| Conflict { path, why }),
+        });
+        if !is_meant {
+            return Ok(());
+        }
+        self.expect_to_write(layer, spot);
+        for awaited in std::mem::take(&mut self.awaited) {
+            if self.left_out.is_none() {
+                self.decide(layer, awaited)?;
             }
-        } else {
-            self.awaited.extend(steps);
         }
         Ok(())
     }
 
-    /// Also notes why not.
-    fn may_be_applied(
-        &mut self,
-        change: &Change,
-        spot: &Spot<'_>,
-        path: &HostPath,
-        known: Known,
-    ) -> Result<bool> {
-        if let Some(after) = &change.after {
-            if !matches!(after.kind, Type::Regular | Type::Directory | Type::Symlink) {
-                self.planned.refused.push(path.clone());
-                return Ok(false);
-            }
-            if after.kind == Type::Regular && after.mode & 0o6000 != 0 {
-                self.planned.disarmed.push(path.clone());
+    /// Its steps are written down, or it stays out with all that is in it.
+    fn decide(&mut self, layer: &Layer, awaited: Awaited) -> Result<()> {
+        if let Some(conflict) = awaited.conflict {
+            self.planned.conflicts.push(conflict);
+            if self.wish.on_conflict != OnConflict::Force {
+                self.left_out = Some(awaited.path);
+                return Ok(());
             }
         }
-        let Some(why) = self.overtaken(change, spot, known)? else { return Ok(true) };
-        self.planned.conflicts.push(Conflict { path: path.clone(), why });
-        Ok(self.wish.on_conflict == OnConflict::Force)
+        for step in &awaited.steps {
+            self.draft.add(step)?;
+            let path = layer.lower.join(OsStr::from_bytes(&step.path));
+            (self.wish.sees)(step.act.verb(), &path);
+        }
+        Ok(())
+    }
+
+    /// What the user may not do is found before anything is done.
+    fn expect_to_write(&mut self, layer: &Layer, spot: &Spot<'_>) {
+        let above = spot.path.parent().unwrap_or(Path::new(""));
+        let Some(lower) = spot.lower else { return };
+        if self.asked.as_deref() == Some(above) {
+            return;
+        }
+        if !file::may_make_names_in(lower) {
+            self.planned.forbidden.push(layer.lower.join(above));
+        }
+        self.asked = Some(above.to_path_buf());
+    }
+
+    /// Also notes why not.
+    fn is_applicable(&mut self, change: &Change, path: &HostPath) -> bool {
+        let Some(after) = &change.after else { return true };
+        if !matches!(after.kind, Type::Regular | Type::Directory | Type::Symlink) {
+            self.planned.refused.push(path.clone());
+            return false;
+        }
+        if after.kind == Type::Regular && after.mode & 0o6000 != 0 {
+            self.planned.disarmed.push(path.clone());
+        }
+        true
     }
 
     /// Why the change cannot be carried over without loss.

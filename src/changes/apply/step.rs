@@ -27,6 +27,19 @@ pub(super) enum Act {
     SetDirectory { before: Look, after: Look },
 }
 
+impl Act {
+    /// For people.
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Replace { .. } => "replace",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::MakeDirectory { .. } => "make",
+            Self::SetDirectory { .. } => "set",
+        }
+    }
+}
+
 /// By what a file is known again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
