@@ -4,8 +4,8 @@
 //! and asks the kernel nothing.
 
 pub mod duration;
-pub mod glob;
 pub mod error;
+pub mod glob;
 pub mod idrange;
 pub mod path;
 pub mod port;

@@ -69,12 +69,7 @@ impl Plain<'_> {
         Ok(())
     }
 
-    fn enter(
-        &mut self,
-        upper: OwnedFd,
-        lower: Option<OwnedFd>,
-        path: Vec<u8>,
-    ) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, path: Vec<u8>) -> Result<()> {
         if self.layer.dialect.is_opaque(upper.as_fd())? {
             if let Some(lower) = &lower {
                 self.spell_out(upper.as_fd(), lower.as_fd())?;

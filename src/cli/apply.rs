@@ -6,8 +6,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result, Text};
-use crate::changes::apply::{self, Conflict, OnConflict, Planned, Wish};
-use crate::changes::{Summary, layers_in};
+use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
+use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
 use crate::sys::file;
@@ -47,7 +47,10 @@ pub(super) fn command() -> Command {
                 .conflicts_with("skip-conflicts"),
         )
         .arg(switch("skip-conflicts", "Leave out what was changed outside since"))
-        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with_all(["path", "exclude"]))
+        .arg(
+            switch("resume", "Go on with an apply that was cut short")
+                .conflicts_with_all(["path", "exclude"]),
+        )
 }
 
 pub(super) fn undo_command() -> Command {
@@ -74,7 +77,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let layers = layers_in(&kept.layers())?;
     if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
         if matches.get_flag("resume") && stage == Stage::Begun {
-            return finish(&kept, &turn, &layers);
+            return finish(&kept, &turn, &layers, Run::Resumed);
         }
         let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
         return Err(Error::new("an earlier one was cut short")
@@ -129,13 +132,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Ok(0);
     }
     turn.come(Stage::Planned, Stage::Begun)?;
-    let status = finish(&kept, &turn, &layers);
+    let status = finish(&kept, &turn, &layers, Run::First);
     drop(lock);
     status
 }
 
-fn finish(kept: &Kept, turn: &Turn, layers: &[crate::changes::Layer]) -> Result<u8> {
-    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo())?;
+fn finish(kept: &Kept, turn: &Turn, layers: &[Layer], run: Run) -> Result<u8> {
+    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo(), run)?;
     turn.come(Stage::Begun, Stage::Applied)?;
     let left = Summary::of(&kept.layers())?;
     let name = &kept.name;

@@ -161,11 +161,7 @@ pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {
 }
 
 /// The time of the last modification of a name, which is not followed if it is a link.
-pub fn change_modified_at(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-    modified: Moment,
-) -> Result<()> {
+pub fn change_modified_at(directory: BorrowedFd<'_>, name: &OsStr, modified: Moment) -> Result<()> {
     let time = |seconds, nanoseconds| fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
     let times = fs::Timestamps {
         last_access: time(0, fs::UTIME_OMIT),

@@ -306,7 +306,8 @@ impl<'a> Baseline<'a> {
                 self.sections.push(HostPath::absolute(lower));
             } else {
                 let parsed = parsed(line);
-                let (Some(lower), Some((path, below))) = (self.sections.last().cloned(), parsed) else {
+                let (Some(lower), Some((path, below))) = (self.sections.last().cloned(), parsed)
+                else {
                     return Err(self.damaged());
                 };
                 self.next = Some(Entry { lower, path, below });
@@ -325,10 +326,7 @@ fn parsed(line: &str) -> Option<(Vec<u8>, Below)> {
     let mut words = line.split(' ');
     let below = match words.next()? {
         "d" => Below::Directory { until: parsed_moment(&mut words)? },
-        "f" => Below::File {
-            mark: parsed_mark(&mut words)?,
-            until: parsed_moment(&mut words)?,
-        },
+        "f" => Below::File { mark: parsed_mark(&mut words)?, until: parsed_moment(&mut words)? },
         _ => return None,
     };
     let path = unescaped(words.next()?)?;

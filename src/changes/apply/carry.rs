@@ -18,16 +18,25 @@ use super::place::{Place, Spot, Ways, shown};
 use super::step::{Act, Mark, Step};
 use super::transfer;
 
+/// Whether an earlier run may have been cut short in the midst of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Run {
+    First,
+    Resumed,
+}
+
 /// Takes every step of the paper that was not taken before. What it replaces goes to the directory
 /// `kept`, under the number of the step.
-pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
+pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) -> Result<()> {
     let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
     // What is renamed into place must be on the disk before its new name is.
     for layer in layers {
         file::sync_filesystem(layer.upper.as_fd())?;
     }
     each_place(layers, &mut ways, paper, &mut |place, step| {
-        settle(place, &step.act)?;
+        if run == Run::Resumed {
+            settle(place, &step.act)?;
+        }
         take(place, &step.act)
     })?;
     sync(layers)?;

@@ -190,7 +190,9 @@ impl<'a> Lines<'a> {
             Ok(length) => length,
             Err(e) if e.kind() == std::io::ErrorKind::InvalidData => return Ok(Some("")),
             Err(e) => {
-                return Err(Error::new(e.to_string()).within(format!("cannot read `{}`", self.path)));
+                return Err(
+                    Error::new(e.to_string()).within(format!("cannot read `{}`", self.path))
+                );
             }
         };
         self.at += length as u64;

@@ -86,10 +86,7 @@ pub(super) fn parsed_moment(words: &mut std::str::Split<'_, char>) -> Option<Mom
 }
 
 fn parsed_look(words: &mut std::str::Split<'_, char>) -> Option<Look> {
-    Some(Look {
-        mode: number(words)?,
-        modified: parsed_moment(words)?,
-    })
+    Some(Look { mode: number(words)?, modified: parsed_moment(words)? })
 }
 
 pub(super) fn unescaped(text: &str) -> Option<OsString> {

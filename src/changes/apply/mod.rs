@@ -19,7 +19,7 @@ mod undo;
 mod way;
 
 pub use baseline::{note, refresh};
-pub use carry::carry_out;
+pub use carry::{Run, carry_out};
 pub use conflict::{Conflict, OnConflict};
 pub use planning::{Planned, Wish, plan};
 pub use undo::{settle, undo, undo_is_possible};

@@ -51,8 +51,7 @@ impl Ways {
     /// `token` makes temporary names those of one apply.
     pub(super) fn open(layers: &[Layer], kept: &HostPath, token: String) -> Result<Self> {
         entry::make_directories(kept.as_path(), 0o700)?;
-        let way =
-            |layer: &Layer| Ok((Way::from(layer.upper.as_fd())?, way_to_lower(layer)?));
+        let way = |layer: &Layer| Ok((Way::from(layer.upper.as_fd())?, way_to_lower(layer)?));
         Ok(Self {
             layers: layers.iter().map(way).collect::<Result<_>>()?,
             kept: file::open_path_for_reading(kept.as_path())?,
