@@ -259,7 +259,7 @@ fn closed_directories_are_carried_over_and_back() {
         assert_eq!((mode("shut"), mode("d")), (0, 0o555));
         fs::set_permissions(home.work().join("shut"), fs::Permissions::from_mode(0o700)).unwrap();
         assert_eq!((mode("shut/in"), mode("shut/in/leaf")), (0o555, 0));
-        fs::set_permissions(home.work().join("shut"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(home.work().join("shut"), fs::Permissions::from_mode(0o000)).unwrap();
         undo(&home);
         assert_eq!(mode("d"), 0o755);
         assert_eq!(home.scratch().read("work/d/b"), "b\n");
