@@ -5,6 +5,7 @@
 
 pub mod duration;
 pub mod error;
+pub mod glob;
 pub mod idrange;
 pub mod path;
 pub mod port;

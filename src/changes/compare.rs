@@ -87,8 +87,11 @@ fn attributes_differ(before: Side<'_>, after: Side<'_>) -> Result<bool> {
     Ok(attributes(before)? != attributes(after)?)
 }
 
+/// Names and values.
+type Attributes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
 /// In order, without the notes of a driver.
-fn attributes(side: Side<'_>) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>> {
+fn attributes(side: Side<'_>) -> Result<Attributes> {
     // What may not be opened could not have been changed by this user.
     let Ok(fd) = side.open() else { return Ok(Vec::new()) };
     let mut all = Vec::new();

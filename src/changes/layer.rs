@@ -8,6 +8,7 @@ use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::{entry, facts, file};
 
 use super::dialect::Dialect;
+use super::rights::take_over_own_files;
 
 /// What was written over one directory of the host.
 #[derive(Debug)]
@@ -28,8 +29,10 @@ pub enum Owners {
     AllRoot,
 }
 
-/// Every layer of a place, in the order of the directories below them.
+/// Every layer of a place, in the order of the directories below them. From now on this process may
+/// read all that its user owns.
 pub fn layers_in(place: &HostPath) -> Result<Vec<Layer>> {
+    take_over_own_files();
     let clause = || format!("cannot read the changes in `{place}`");
     let base = file::open_path_for_reading(place.as_path()).context(clause)?;
     let dialect = dialect(base.as_fd()).context(clause)?;

@@ -16,6 +16,7 @@ pub mod listing;
 mod names;
 mod outline;
 mod plain;
+mod rights;
 mod summary;
 mod walk;
 

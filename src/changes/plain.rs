@@ -1,41 +1,58 @@
 //! A layer made plain before a part of it is carried over: a directory that hides all that is below
 //! it would go on to hide what was just put there, so what it hides is said name by name instead.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::{Context, Result};
+use crate::sys::facts::Type;
+use crate::sys::file::Inode;
 use crate::sys::{Errno, entry, facts, file};
 
 use super::layer::Layer;
 use super::names::Names;
 
-/// Means the same afterwards. Stopped halfway, it does, too.
-pub(super) fn make_plain(layer: &Layer) -> Result<()> {
+/// Means the same afterwards. Stopped halfway, it does, too. Gives the files that have names outside
+/// of the layer as well.
+pub(super) fn make_plain(layer: &Layer) -> Result<Vec<Vec<u8>>> {
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let lower = file::open_without_links(layer.lower.as_path())
         .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
         .ok();
-    Plain { layer, open: Vec::new() }
+    let mut plain = Plain { layer, open: Vec::new(), linked: HashMap::new() };
+    plain
         .run(upper, lower)
-        .context(|| format!("cannot read what was written to `{}`", layer.lower))
+        .context(|| format!("cannot read what was written to `{}`", layer.lower))?;
+    let elsewhere = |it: &Linked| (it.paths.len() as u64) < it.links;
+    Ok(plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths).collect())
 }
 
 struct Plain<'a> {
     layer: &'a Layer,
     open: Vec<Level>,
+    linked: HashMap<Inode, Linked>,
+}
+
+/// A file of several names.
+struct Linked {
+    links: u64,
+    /// Those in the layer.
+    paths: Vec<Vec<u8>>,
 }
 
 struct Level {
     upper: OwnedFd,
     lower: Option<OwnedFd>,
     directories: Vec<OsString>,
+    path: Vec<u8>,
 }
 
 impl Plain<'_> {
     fn run(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
-        self.enter(upper, lower)?;
+        self.enter(upper, lower, Vec::new())?;
         while let Some(level) = self.open.last_mut() {
             let Some(name) = level.directories.pop() else {
                 self.open.pop();
@@ -46,12 +63,13 @@ impl Plain<'_> {
                 .lower
                 .as_ref()
                 .and_then(|lower| entry::open_directory_at(lower.as_fd(), &name).ok());
-            self.enter(upper, lower)?;
+            let path = joined(&level.path, &name);
+            self.enter(upper, lower, path)?;
         }
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, path: Vec<u8>) -> Result<()> {
         if self.layer.dialect.is_opaque(upper.as_fd())? {
             if let Some(lower) = &lower {
                 self.spell_out(upper.as_fd(), lower.as_fd())?;
@@ -60,11 +78,16 @@ impl Plain<'_> {
         }
         let mut directories = Vec::new();
         for name in Names::of(upper.as_fd())?.iter() {
-            if facts::facts_at(upper.as_fd(), name)?.is_some_and(|it| it.is_directory()) {
+            let Some(facts) = facts::facts_at(upper.as_fd(), name)? else { continue };
+            if facts.is_directory() {
                 directories.push(name.to_owned());
+            } else if facts.kind == Type::Regular && facts.links > 1 {
+                let new = || Linked { links: facts.links, paths: Vec::new() };
+                let linked = self.linked.entry(facts.inode).or_insert_with(new);
+                linked.paths.push(joined(&path, name));
             }
         }
-        self.open.push(Level { upper, lower, directories });
+        self.open.push(Level { upper, lower, directories, path });
         Ok(())
     }
 
@@ -88,6 +111,13 @@ impl Plain<'_> {
             self.layer.dialect.mark(directory.as_fd())?;
         }
         Ok(())
+    }
+}
+
+fn joined(directory: &[u8], name: &OsStr) -> Vec<u8> {
+    match directory {
+        [] => name.as_bytes().to_vec(),
+        _ => [directory, name.as_bytes()].join(&b'/'),
     }
 }
 

@@ -6,13 +6,15 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result, Text};
-use crate::changes::apply::{self, Conflict, OnConflict, Planned, Wish};
-use crate::changes::{Summary, layers_in};
+use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
+use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
+use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
+use super::selection::Selection;
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -31,13 +33,24 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(OsString))
                 .help("Only what is at these paths and below"),
         )
+        .arg(
+            Arg::new("exclude")
+                .long("exclude")
+                .value_name("GLOB")
+                .action(ArgAction::Append)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Leave out what matches this pattern, as in .gitignore"),
+        )
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
                 .conflicts_with("skip-conflicts"),
         )
         .arg(switch("skip-conflicts", "Leave out what was changed outside since"))
-        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with("path"))
+        .arg(
+            switch("resume", "Go on with an apply that was cut short")
+                .conflicts_with_all(["path", "exclude"]),
+        )
 }
 
 pub(super) fn undo_command() -> Command {
@@ -64,7 +77,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let layers = layers_in(&kept.layers())?;
     if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
         if matches.get_flag("resume") && stage == Stage::Begun {
-            return finish(&kept, &turn, &layers);
+            return finish(&kept, &turn, &layers, Run::Resumed);
         }
         let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
         return Err(Error::new("an earlier one was cut short")
@@ -87,15 +100,29 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         _ => OnConflict::Stop,
     };
     let record = kept.record()?;
+    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+    if file::status_of_path(kept.baseline().as_path()).is_err() {
+        // The try was killed before it could.
+        apply::note(&layers, began, &kept.baseline())?;
+    }
+    let selection = Selection::read(matches, paths, kept.working_directory()?);
+    let is_dry = matches.get_flag("dry-run");
     let wish = Wish {
-        selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
+        selects: &|path| selection.selects(path),
+        sees: &|verb, path| {
+            if is_dry {
+                print::answer(&format!("{verb} {path}"));
+            }
+        },
         on_conflict,
-        began: Moment { seconds: record.began.0, nanoseconds: record.began.1 },
+        began,
+        baseline: &kept.baseline(),
     };
     let turn = Turn::begin(&kept)?;
     let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
     let may_go_on = check(&kept, &planned, on_conflict);
-    if matches.get_flag("dry-run") || may_go_on.is_err() || planned.steps == 0 {
+    let may_go_on = may_go_on.and_then(|()| selection.check(&kept));
+    if is_dry || may_go_on.is_err() || planned.steps == 0 {
         turn.forget()?;
         may_go_on?;
         print::note(&match planned.steps {
@@ -105,13 +132,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Ok(0);
     }
     turn.come(Stage::Planned, Stage::Begun)?;
-    let status = finish(&kept, &turn, &layers);
+    let status = finish(&kept, &turn, &layers, Run::First);
     drop(lock);
     status
 }
 
-fn finish(kept: &Kept, turn: &Turn, layers: &[crate::changes::Layer]) -> Result<u8> {
-    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo())?;
+fn finish(kept: &Kept, turn: &Turn, layers: &[Layer], run: Run) -> Result<u8> {
+    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo(), run)?;
     turn.come(Stage::Begun, Stage::Applied)?;
     let left = Summary::of(&kept.layers())?;
     let name = &kept.name;
@@ -128,6 +155,11 @@ fn check(kept: &Kept, planned: &Planned, on_conflict: OnConflict) -> Result<()> 
     }
     for path in planned.disarmed.iter().take(NAMED) {
         print::warning(&format!("`{path}` is applied without its set-user-id or set-group-id bit"));
+    }
+    if let Some(directory) = planned.forbidden.first() {
+        return Err(Error::new(format!("you may not write to `{directory}`"))
+            .within(format!("cannot apply `{}`", kept.name))
+            .hint("nothing was touched; `--exclude GLOB` leaves a part out"));
     }
     if planned.conflicts.is_empty() || on_conflict == OnConflict::Force {
         return Ok(());
@@ -171,6 +203,7 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
             turn
         }
         Some((turn, Stage::Begun)) => {
+            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
             turn.come(Stage::Begun, Stage::TakenBackInPart)?;
             turn
         }
@@ -180,6 +213,7 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
         }
     };
     apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
+    apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));
     Ok(0)

@@ -13,6 +13,7 @@ mod integrity;
 pub mod policy;
 mod print;
 mod run;
+mod selection;
 mod self_test;
 mod r#try;
 mod usage;

@@ -10,10 +10,12 @@ use std::ffi::OsString;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::base::{Error, ExitCode, HostPath, Result};
-use crate::changes::Summary;
+use crate::changes::apply::note;
+use crate::changes::{Summary, layers_in};
 use crate::plan::Plan;
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record, Time};
+use crate::sys::facts::Moment;
 use crate::sys::process;
 
 use super::policy::Place;
@@ -100,6 +102,12 @@ fn launch(
     (Some(record), result)
 }
 
+/// What lay below when the sandbox ended, to be compared when it is applied.
+fn note_baseline(kept: &Kept, record: &Record) -> Result<()> {
+    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+    note(&layers_in(&kept.layers())?, began, &kept.baseline())
+}
+
 /// A command that never ran leaves nothing; what one wrote before its sandbox broke is kept.
 fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error {
     let never_ran = error.exit_code() != ExitCode::Failed || record.is_none();
@@ -145,6 +153,7 @@ fn end(
         return Ok(status);
     }
     kept.write(record)?;
+    note_baseline(kept, record)?;
     print::note(&answer::line(&name, summary));
     match answer {
         Answer::Keep => answer::tell_next(&name),

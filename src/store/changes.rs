@@ -4,6 +4,7 @@
 //! ```text
 //! DATA/changes/brave-fern/record.json   what ran, when, how it ended
 //! DATA/changes/brave-fern/directory     the working directory, byte for byte
+//! DATA/changes/brave-fern/baseline      what lay below the changes when it had ended
 //! DATA/changes/brave-fern/layers/       as `--overlay-dir` keeps them
 //! ```
 //!
@@ -199,6 +200,12 @@ impl Kept {
     #[must_use]
     pub fn layers(&self) -> HostPath {
         self.directory.join("layers")
+    }
+
+    /// What lay below each changed name when the sandbox had ended.
+    #[must_use]
+    pub fn baseline(&self) -> HostPath {
+        self.directory.join("baseline")
     }
 
     /// Notes the beginning, by the clock of this filesystem, which stamps files.

@@ -43,17 +43,18 @@ impl Turn {
     pub fn begin(kept: &Kept) -> Result<Self> {
         let applied = kept.directory().join("applied");
         entry::make_directories(applied.as_path(), 0o700)?;
+        forget_leftovers(kept)?;
         let number = numbers(kept)?.last().map_or(1, |last| last + 1);
         let directory = applied.join(number.to_string());
         entry::make_directories(directory.as_path(), 0o700)?;
         Ok(Self { directory })
     }
 
-    /// The newest, and how far it came.
+    /// The newest of which a step was taken, and how far it came.
     pub fn newest(kept: &Kept) -> Result<Option<(Self, Stage)>> {
         for number in numbers(kept)?.into_iter().rev() {
             let turn = Self { directory: kept.directory().join(format!("applied/{number}")) };
-            for (stage, name) in Stage::ALL {
+            for (stage, name) in Stage::ALL.into_iter().filter(|it| it.0 != Stage::Planned) {
                 if file::status_of_path(turn.directory.join(name).as_path()).is_ok() {
                     return Ok(Some((turn, stage)));
                 }
@@ -90,6 +91,20 @@ impl Turn {
         let base = file::open_path_for_reading(parent)?;
         crate::sandbox::remove_tree(base.as_fd(), name)
     }
+}
+
+/// What a run left that was killed before it had taken its first step, or after it had taken back
+/// its last.
+fn forget_leftovers(kept: &Kept) -> Result<()> {
+    for number in numbers(kept)? {
+        let turn = Turn { directory: kept.directory().join(format!("applied/{number}")) };
+        let has = |stage: Stage| file::status_of_path(turn.paper(stage).as_path()).is_ok();
+        let is_of_use = [Stage::Begun, Stage::Applied, Stage::TakenBackInPart].into_iter().any(has);
+        if !is_of_use {
+            turn.forget()?;
+        }
+    }
+    Ok(())
 }
 
 fn numbers(kept: &Kept) -> Result<Vec<u64>> {

@@ -160,6 +160,17 @@ pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {
     fs::futimens(fd, &times.0).named(|| "futimens".to_owned())
 }
 
+/// The time of the last modification of a name, which is not followed if it is a link.
+pub fn change_modified_at(directory: BorrowedFd<'_>, name: &OsStr, modified: Moment) -> Result<()> {
+    let time = |seconds, nanoseconds| fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = fs::Timestamps {
+        last_access: time(0, fs::UTIME_OMIT),
+        last_modification: time(modified.seconds, modified.nanoseconds.into()),
+    };
+    fs::utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+        .named(|| format!("utimensat({name:?})"))
+}
+
 pub fn set_attribute(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<()> {
     fs::fsetxattr(fd, name, value, fs::XattrFlags::empty()).named(|| format!("fsetxattr({name})"))
 }

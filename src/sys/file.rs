@@ -352,6 +352,14 @@ pub fn tmpfs_has_user_xattrs() -> bool {
     fs::fsetxattr(&file, c"user.bryo", b"1", fs::XattrFlags::empty()).is_ok()
 }
 
+/// Whether this process may make and remove names in an open directory, by what it is and not by
+/// who called it (faccessat2(2), AT_EACCESS).
+#[must_use]
+pub fn may_make_names_in(directory: BorrowedFd<'_>) -> bool {
+    let access = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
+    fs::accessat(directory, ".", access, AtFlags::EACCESS).is_ok()
+}
+
 /// Whether this user may read a name in a directory (`faccessat(2)`, R_OK).
 pub fn is_readable_at(directory: BorrowedFd<'_>, name: &Path) -> Result<bool> {
     may_at(directory, name, fs::Access::READ_OK)

@@ -1,26 +1,25 @@
 //! The paper of one apply: its steps, in their order, in a file that is complete before the first
-//! of them is taken. A line each: words, then the path, its bytes escaped.
-
-use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+//! of them is taken: a line each, and a last one by which damage is told.
 
 use std::fs::File;
-use std::path::Path;
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::facts::Moment;
-use crate::sys::file::Inode;
+use crate::sys::process;
 
-use super::step::{Act, Look, Mark, Step};
+use super::line::{line, parsed};
+use super::step::Step;
 
-/// Its last line, without which the paper counts for nothing.
-const COMPLETE: &str = "complete";
+/// How its first line begins, before the token of the apply.
+const HEADER: &str = "bryo apply 1 ";
+/// How its last line begins, before the number of steps and the sum of all lines before it.
+const COMPLETE: &str = "complete ";
 
 /// Being written.
 pub(super) struct Draft {
     file: BufWriter<File>,
     steps: u64,
+    sum: Sum,
 }
 
 impl Draft {
@@ -32,7 +31,10 @@ impl Draft {
             .open(path.as_path())
             .map_err(|e| Error::new(e.to_string()))
             .context(|| format!("cannot write `{path}`"))?;
-        Ok(Self { file: BufWriter::new(file), steps: 0 })
+        let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
+        let token = u64::from_ne_bytes(process::random_bytes());
+        draft.write(&format!("{HEADER}{token:016x}"))?;
+        Ok(draft)
     }
 
     pub(super) fn add(&mut self, step: &Step) -> Result<()> {
@@ -42,13 +44,15 @@ impl Draft {
 
     /// On the disk, whole: the number of steps.
     pub(super) fn finish(mut self) -> Result<u64> {
-        self.write(COMPLETE)?;
+        let last = last_line(self.steps, self.sum);
+        self.write(&last)?;
         self.file.flush().map_err(cannot_write)?;
         self.file.get_ref().sync_all().map_err(cannot_write)?;
         Ok(self.steps)
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
+        self.sum.add(line);
         writeln!(self.file, "{line}").map_err(cannot_write)
     }
 }
@@ -57,31 +61,71 @@ fn cannot_write(error: std::io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write down what is to be applied")
 }
 
-/// Reads a complete paper, step by step.
+fn last_line(steps: u64, sum: Sum) -> String {
+    format!("{COMPLETE}{steps} {:016x}", sum.0)
+}
+
+/// Of damage, not of malice: FNV-1a (draft-eastlake-fnv).
+#[derive(Clone, Copy)]
+struct Sum(u64);
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Sum {
+    fn add(&mut self, line: &str) {
+        for byte in line.bytes().chain([b'\n']) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Reads the whole paper and finds it undamaged; its token.
+pub(super) fn token(path: &HostPath) -> Result<String> {
+    let mut lines = Lines::open(path)?;
+    let first = lines.next_line()?.map(str::to_owned).unwrap_or_default();
+    let token = first.strip_prefix(HEADER).filter(|token| is_token(token));
+    let token = token.ok_or_else(|| damaged(path, 0))?.to_owned();
+    let mut sum = Sum::default();
+    sum.add(&first);
+    let mut steps = 0;
+    while let Some(line) = lines.next_line()? {
+        if line.starts_with(COMPLETE) {
+            let is_right = line == last_line(steps, sum) && lines.next_line()?.is_none();
+            return if is_right { Ok(token) } else { Err(damaged(path, steps + 1)) };
+        }
+        if parsed(line).is_none() {
+            return Err(damaged(path, steps + 1));
+        }
+        sum.add(line);
+        steps += 1;
+    }
+    Err(damaged(path, steps + 1))
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Reads a paper that was found undamaged, step by step.
 pub(super) fn each_step(
     path: &HostPath,
     mut take: impl FnMut(u64, Step) -> Result<()>,
 ) -> Result<()> {
+    let mut lines = Lines::open(path)?;
+    lines.next_line()?;
     let mut number = 0;
-    for line in lines_of(path)? {
-        let line = line?;
-        if line == COMPLETE {
+    while let Some(line) = lines.next_line()? {
+        if line.starts_with(COMPLETE) {
             return Ok(());
         }
-        let step = parsed(&line).ok_or_else(|| damaged(path, number))?;
-        take(number, step)?;
+        take(number, parsed(line).ok_or_else(|| damaged(path, number + 1))?)?;
         number += 1;
     }
-    Err(damaged(path, number))
-}
-
-/// Whether it was finished; one that was not has no step taken.
-pub(super) fn is_complete(path: &HostPath) -> Result<bool> {
-    let mut last = String::new();
-    for line in lines_of(path)? {
-        last = line?;
-    }
-    Ok(last == COMPLETE)
+    Err(damaged(path, number + 1))
 }
 
 /// The steps from the last to the first, a piece of the paper at a time.
@@ -90,180 +134,78 @@ pub(super) fn each_step_back(
     mut take: impl FnMut(u64, Step) -> Result<()>,
 ) -> Result<()> {
     /// Steps held in memory at once.
-    const PIECE: u64 = 4096;
+    const PIECE: u64 = 1024;
+    let mut lines = Lines::open(path)?;
+    lines.next_line()?;
+    let mut begins = vec![lines.at];
     let mut count = 0_u64;
-    each_step(path, |_, _| {
+    while lines.next_line()?.is_some_and(|line| !line.starts_with(COMPLETE)) {
         count += 1;
-        Ok(())
-    })?;
-    let mut end = count;
-    while end > 0 {
-        let begin = end.saturating_sub(PIECE);
+        if count.is_multiple_of(PIECE) {
+            begins.push(lines.at);
+        }
+    }
+    for (index, begin) in begins.into_iter().enumerate().rev() {
+        let first = index as u64 * PIECE;
+        let mut lines = Lines::open_at(path, begin)?;
         let mut piece = Vec::new();
-        each_step(path, |number, step| {
-            if (begin..end).contains(&number) {
-                piece.push((number, step));
-            }
-            Ok(())
-        })?;
+        for number in first..count.min(first + PIECE) {
+            let step = lines.next_line()?.and_then(parsed);
+            piece.push((number, step.ok_or_else(|| damaged(path, number + 1))?));
+        }
         for (number, step) in piece.into_iter().rev() {
             take(number, step)?;
         }
-        end = begin;
     }
     Ok(())
 }
 
-fn lines_of(path: &HostPath) -> Result<impl Iterator<Item = Result<String>>> {
-    let clause = format!("cannot read `{path}`");
-    let file =
-        File::open(path.as_path()).map_err(|e| Error::new(e.to_string()).within(clause.clone()))?;
-    Ok(BufReader::new(file)
-        .lines()
-        .map(move |line| line.map_err(|e| Error::new(e.to_string()).within(clause.clone()))))
+/// The lines of a paper, one in memory at a time.
+pub(super) struct Lines<'a> {
+    path: &'a HostPath,
+    file: BufReader<File>,
+    line: String,
+    /// Where the next one begins.
+    at: u64,
 }
 
+impl<'a> Lines<'a> {
+    pub(super) fn open(path: &'a HostPath) -> Result<Self> {
+        Self::open_at(path, 0)
+    }
+
+    fn open_at(path: &'a HostPath, at: u64) -> Result<Self> {
+        let clause = || format!("cannot read `{path}`");
+        let said = |e: std::io::Error| Error::new(e.to_string());
+        let mut file = File::open(path.as_path()).map_err(said).context(clause)?;
+        file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
+        Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
+    }
+
+    /// Without its end; `None` at the end of the file. A last line without an end was cut off.
+    pub(super) fn next_line(&mut self) -> Result<Option<&str>> {
+        self.line.clear();
+        // What is no text is damage, which is told by the empty line it becomes.
+        let length = match self.file.read_line(&mut self.line) {
+            Ok(length) => length,
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidData => return Ok(Some("")),
+            Err(e) => {
+                return Err(
+                    Error::new(e.to_string()).within(format!("cannot read `{}`", self.path))
+                );
+            }
+        };
+        self.at += length as u64;
+        Ok(match (length, self.line.strip_suffix('\n')) {
+            (0, _) => None,
+            (_, Some(line)) => Some(line),
+            (_, None) => Some(""),
+        })
+    }
+}
+
+/// By its number, the first line being 0.
 fn damaged(path: &HostPath, number: u64) -> Error {
     Error::new(format!("line {} of `{path}` is damaged", number + 1))
         .hint("`bryo discard NAME` throws these changes away")
-}
-
-// ---------------------------------------------------------------- one line
-
-fn line(step: &Step) -> String {
-    let act = match &step.act {
-        Act::Replace { old, new } => format!("replace {} {}", mark(old), mark(new)),
-        Act::Add { new } => format!("add {}", mark(new)),
-        Act::Remove { old } => format!("remove {}", mark(old)),
-        Act::MakeDirectory { look: it } => format!("make {}", look(it)),
-        Act::SetDirectory { before, after } => format!("set {} {}", look(before), look(after)),
-    };
-    format!("{act} {} {}", step.layer, escaped(&step.path))
-}
-
-fn mark(mark: &Mark) -> String {
-    let Mark { inode, size, modified } = mark;
-    format!(
-        "{} {} {size} {} {}",
-        inode.device, inode.number, modified.seconds, modified.nanoseconds
-    )
-}
-
-fn look(look: &Look) -> String {
-    format!("{} {} {}", look.mode, look.modified.seconds, look.modified.nanoseconds)
-}
-
-fn escaped(path: &[u8]) -> String {
-    let plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'%';
-    path.iter()
-        .map(|byte| match plain(byte) {
-            true => char::from(*byte).to_string(),
-            false => format!("%{byte:02x}"),
-        })
-        .collect()
-}
-
-fn parsed(line: &str) -> Option<Step> {
-    let mut words = line.split(' ');
-    let act = match words.next()? {
-        "replace" => Act::Replace { old: parsed_mark(&mut words)?, new: parsed_mark(&mut words)? },
-        "add" => Act::Add { new: parsed_mark(&mut words)? },
-        "remove" => Act::Remove { old: parsed_mark(&mut words)? },
-        "make" => Act::MakeDirectory { look: parsed_look(&mut words)? },
-        "set" => {
-            Act::SetDirectory { before: parsed_look(&mut words)?, after: parsed_look(&mut words)? }
-        }
-        _ => return None,
-    };
-    let layer = words.next()?.parse().ok()?;
-    let path = unescaped(words.next().unwrap_or_default())?;
-    // What is written by bryo is right; what is not is damage, and must not lead out of the tree.
-    let leads_out = |part: &OsStr| part == ".." || part == "." || part.is_empty();
-    let is_path =
-        |path: &OsStr| !path.as_bytes().split(|b| *b == b'/').map(OsStr::from_bytes).any(leads_out);
-    let is_top = path.is_empty() && matches!(act, Act::SetDirectory { .. });
-    if words.next().is_some() || !(is_top || is_path(&path)) || Path::new(&path).is_absolute() {
-        return None;
-    }
-    Some(Step { act, layer, path: path.into_vec() })
-}
-
-fn number<T: std::str::FromStr>(words: &mut std::str::Split<'_, char>) -> Option<T> {
-    words.next()?.parse().ok()
-}
-
-fn parsed_mark(words: &mut std::str::Split<'_, char>) -> Option<Mark> {
-    Some(Mark {
-        inode: Inode { device: number(words)?, number: number(words)? },
-        size: number(words)?,
-        modified: Moment { seconds: number(words)?, nanoseconds: number(words)? },
-    })
-}
-
-fn parsed_look(words: &mut std::str::Split<'_, char>) -> Option<Look> {
-    Some(Look {
-        mode: number(words)?,
-        modified: Moment { seconds: number(words)?, nanoseconds: number(words)? },
-    })
-}
-
-fn unescaped(text: &str) -> Option<OsString> {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        if *first == b'%' {
-            let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    Some(OsString::from_vec(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_mark() -> impl Strategy<Value = Mark> {
-        (any::<u64>(), any::<u64>(), any::<u64>(), any::<i64>(), 0..1_000_000_000u32).prop_map(
-            |(device, number, size, seconds, nanoseconds)| Mark {
-                inode: Inode { device, number },
-                size,
-                modified: Moment { seconds, nanoseconds },
-            },
-        )
-    }
-
-    proptest! {
-        #[test]
-        fn every_step_reads_back(
-            old in any_mark(), new in any_mark(), layer in 0..9usize,
-            path in proptest::collection::vec(
-                proptest::collection::vec(any::<u8>(), 1..9), 1..4),
-        ) {
-            let parts: Vec<Vec<u8>> = path.iter().map(|part| {
-                let part: Vec<u8> = part.iter().filter(|b| !matches!(b, b'/' | 0)).copied().collect();
-                if matches!(part.as_slice(), b"" | b"." | b"..") { b"x".to_vec() } else { part }
-            }).collect();
-            let step = Step { act: Act::Replace { old, new }, layer, path: parts.join(&b'/') };
-            prop_assert_eq!(parsed(&line(&step)), Some(step));
-        }
-
-        #[test]
-        fn any_line_is_answered(line in "\\PC*") {
-            let _ = parsed(&line);
-        }
-    }
-
-    #[test]
-    fn no_line_leads_out_of_the_tree() {
-        for path in ["../x", "a/../b", "/etc/passwd", "a//b", "", "%2e%2e/x", "a/%2e"] {
-            assert_eq!(parsed(&format!("add 1 2 3 4 5 0 {path}")), None, "{path}");
-        }
-        assert!(parsed("add 1 2 3 4 5 0 a/b").is_some());
-    }
 }

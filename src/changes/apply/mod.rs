@@ -6,16 +6,20 @@
 //! removed goes into the place of the changes, for [`undo`]. A run that was killed is gone on with
 //! from the same paper: each step tells by the inodes it finds whether it was done.
 
+mod baseline;
 mod carry;
 mod conflict;
 mod journal;
+mod line;
+mod place;
 mod planning;
 mod step;
 mod transfer;
 mod undo;
 mod way;
 
-pub use carry::{carry_out, is_unfinished};
+pub use baseline::{note, refresh};
+pub use carry::{Run, carry_out};
 pub use conflict::{Conflict, OnConflict};
 pub use planning::{Planned, Wish, plan};
-pub use undo::{undo, undo_is_possible};
+pub use undo::{settle, undo, undo_is_possible};

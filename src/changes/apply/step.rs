@@ -27,6 +27,19 @@ pub(super) enum Act {
     SetDirectory { before: Look, after: Look },
 }
 
+impl Act {
+    /// For people.
+    pub(super) fn verb(self) -> &'static str {
+        match self {
+            Self::Replace { .. } => "replace",
+            Self::Add { .. } => "add",
+            Self::Remove { .. } => "remove",
+            Self::MakeDirectory { .. } => "make",
+            Self::SetDirectory { .. } => "set",
+        }
+    }
+}
+
 /// By what a file is known again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
@@ -45,6 +58,12 @@ pub(super) struct Look {
 impl Mark {
     pub(super) fn of(facts: &Facts) -> Self {
         Self { inode: facts.inode, size: facts.size, modified: facts.modified }
+    }
+
+    /// Whether it is that file or a copy of it, whose inode is another one.
+    pub(super) fn is_of(&self, facts: &Facts) -> bool {
+        facts.modified == self.modified
+            && (facts.kind == Type::Directory || facts.size == self.size)
     }
 
     /// Whether it is the same inode with the same content. The size of a directory is its own

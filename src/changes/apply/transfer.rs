@@ -1,7 +1,7 @@
 //! Moving a file or tree to another directory: renamed where both are on one filesystem, else
 //! copied whole, synced, and only then removed where it was.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
@@ -10,30 +10,27 @@ use crate::changes::dialect::Dialect;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{Errno, entry, file};
 
-/// Gives what bears `name` in `from` the free name `new_name` in `to`.
-pub(super) fn move_to_free(
-    from: BorrowedFd<'_>,
-    name: &OsStr,
-    to: BorrowedFd<'_>,
-    new_name: &OsStr,
-) -> Result<()> {
-    match entry::rename_to_free(from, name, to, new_name) {
+use super::place::Spot;
+
+/// Gives what is at one spot the name of the other, which is free. `part` is the name that a copy
+/// bears until it is whole.
+pub(super) fn move_to_free(from: &Spot<'_>, to: &Spot<'_>, part: &OsStr) -> Result<()> {
+    let (source, target) = (from.directory()?, to.directory()?);
+    match entry::rename_to_free(source, from.name, target, to.name) {
         Err(e) if e.errno == Errno::EXDEV => {}
         result => return Ok(result?),
     }
-    let part = temporary(new_name);
-    copy(from, name, to, &part)?;
-    entry::rename_to_free(to, &part, to, new_name)?;
-    remove(from, name)
+    copy_to_free(from, to, part)?;
+    remove(source, from.name)
 }
 
-/// A name beside `name` that bryo alone uses.
-pub(super) fn temporary(name: &OsStr) -> OsString {
-    let mut part = OsString::from(".bryo-part-");
-    part.push(name);
-    // A name may have 255 bytes at most.
-    let bytes = part.as_encoded_bytes();
-    if bytes.len() > 255 { OsString::from(".bryo-part-of-a-long-name") } else { part }
+/// The same, and the source stays.
+pub(super) fn copy_to_free(from: &Spot<'_>, to: &Spot<'_>, part: &OsStr) -> Result<()> {
+    let target = to.directory()?;
+    copy(from.directory()?, from.name, target, part)?;
+    entry::rename_to_free(target, part, target, to.name)?;
+    // Its name is on the disk before another filesystem forgets the source.
+    Ok(file::sync(target)?)
 }
 
 /// A whole copy, on the disk when this returns. What an earlier try left under the name goes.
@@ -61,7 +58,8 @@ fn copy_as(
     match facts.kind {
         Type::Symlink => {
             let target = entry::link_target_at(from, name)?;
-            Ok(file::make_symlink_at(to, Path::new(new_name), &target)?)
+            file::make_symlink_at(to, Path::new(new_name), &target)?;
+            Ok(entry::change_modified_at(to, new_name, facts.modified)?)
         }
         Type::Regular => {
             let source = entry::open_file_at(from, name)?;
@@ -79,7 +77,8 @@ fn copy_as(
                     copy_as(source.as_fd(), &inner, copy.as_fd(), &inner, &facts)?;
                 }
             }
-            finish(source.as_fd(), copy.as_fd())
+            finish(source.as_fd(), copy.as_fd())?;
+            Ok(file::sync(copy.as_fd())?)
         }
         Type::Fifo | Type::Socket | Type::CharacterDevice { .. } | Type::BlockDevice { .. } => {
             Err(Error::new("it is neither a file, a directory nor a link"))
@@ -95,23 +94,43 @@ fn finish(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
     Ok(entry::change_times(copy, &attributes.times)?)
 }
 
-/// Those that a user may set, without the notes of a driver. A filesystem that takes none loses
-/// them, as it does with cp(1).
+/// Without the notes of a driver. A filesystem that takes none loses them, as with cp(1).
 pub(super) fn copy_attributes(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
-    for name in facts::attribute_names(source)? {
-        let Ok(text) = name.to_str() else { continue };
-        let is_kept = text.starts_with("user.") || text.starts_with("system.posix_acl_");
-        if !is_kept || Dialect::is_note(name.to_bytes()) {
-            continue;
-        }
-        if let Some(value) = facts::attribute(source, text)? {
-            match entry::set_attribute(copy, text, &value) {
-                Err(e) if e.errno == Errno::EOPNOTSUPP => {}
-                result => result?,
-            }
+    for (name, value) in own_attributes(source)? {
+        match entry::set_attribute(copy, &name, &value) {
+            Err(e) if e.errno == Errno::EOPNOTSUPP => {}
+            result => result?,
         }
     }
     Ok(())
+}
+
+/// Makes the attributes of a directory those of another one.
+pub(super) fn mirror_attributes(source: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<()> {
+    let kept = own_attributes(source)?;
+    for (name, _) in own_attributes(target)? {
+        if !kept.iter().any(|(other, _)| *other == name) {
+            entry::remove_attribute(target, &name)?;
+        }
+    }
+    copy_attributes(source, target)
+}
+
+/// Those that a user may set, with their values, in order.
+pub(super) fn own_attributes(of: BorrowedFd<'_>) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut all = Vec::new();
+    for name in facts::attribute_names(of)? {
+        let Ok(text) = name.to_str() else { continue };
+        let is_own = text.starts_with("user.") || text.starts_with("system.posix_acl_");
+        if !is_own || Dialect::is_note(name.to_bytes()) {
+            continue;
+        }
+        if let Some(value) = facts::attribute(of, text)? {
+            all.push((text.to_owned(), value));
+        }
+    }
+    all.sort();
+    Ok(all)
 }
 
 /// Removes a name, a directory with all that is in it; one that is not there is removed.

@@ -8,14 +8,15 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::layer::Layer;
 use crate::sys::facts;
 use crate::sys::{Errno, entry, file};
 
-use super::carry::{Place, Ways, shown};
+use super::carry;
 use super::conflict::Conflict;
 use super::journal;
+use super::place::{Place, Ways, shown};
 use super::step::{Act, Mark, Step};
 use super::transfer;
 
@@ -29,7 +30,7 @@ pub fn undo_is_possible(
     paper: &HostPath,
     undo: &HostPath,
 ) -> Result<Vec<Conflict>> {
-    let mut ways = Ways::open(layers, undo)?;
+    let mut ways = Ways::open(layers, undo, journal::token(paper)?)?;
     let mut conflicts = Vec::new();
     let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
     journal::each_step(paper, |_, step| {
@@ -56,18 +57,16 @@ fn hindrance(
     step: &Step,
     made: &[(usize, Vec<u8>)],
 ) -> Result<Option<&'static str>> {
-    let (directory, name) = match ways.on_host(step) {
-        Ok(place) => place,
+    let names = ways.names(0);
+    let host = match ways.place(step, &names) {
+        Ok(place) => place.host,
         Err(e) if e.errno().is_some_and(facts::is_gone) => return Ok(Some(TOUCHED)),
         Err(e) => return Err(e),
     };
-    if name.is_empty() {
-        return Ok(None);
-    }
-    let there = facts::facts_at(directory, name)?;
+    let there = host.facts()?;
     Ok(match &step.act {
         Act::Replace { new, .. } | Act::Add { new } => {
-            (!there.is_some_and(|it| is_as_applied(new, &it))).then_some(TOUCHED)
+            (!there.is_some_and(|it| new.is_of(&it))).then_some(TOUCHED)
         }
         // Where a directory of the same name was made instead, that step answers for it.
         Act::Remove { .. } => {
@@ -75,7 +74,7 @@ fn hindrance(
             (there.is_some() && !ours).then_some(TAKEN)
         }
         Act::MakeDirectory { .. } => {
-            let Ok(directory) = entry::open_directory_at(directory, name) else {
+            let Ok(directory) = host.open() else {
                 return Ok(Some(TOUCHED));
             };
             let is_ours = |name: &OsString| {
@@ -89,76 +88,118 @@ fn hindrance(
     })
 }
 
-/// Its inode is another one if it was copied from another filesystem.
-fn is_as_applied(new: &Mark, there: &facts::Facts) -> bool {
-    new.size == there.size && new.modified == there.modified
+/// The step at which an apply was cut short is either done or not afterwards. To be called before
+/// the first undo of such a one, and not after it.
+pub fn settle(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
+    carry::settle_all(layers, paper, kept)
 }
 
-/// Takes back every step that was taken.
-pub fn undo(layers: &[Layer], paper: &HostPath, undo: &HostPath) -> Result<()> {
-    let mut ways = Ways::open(layers, undo)?;
+/// Takes back every step that was taken. A run that was killed is gone on with by the same call.
+pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
+    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
-    journal::each_step(paper, |_, step| {
-        let (place, _) = ways.place(&step)?;
-        if let Act::MakeDirectory { look } = &step.act {
-            remake(&place, look.mode)?;
+    journal::each_step(paper, |number, step| {
+        let names = ways.names(number);
+        match &step.act {
+            Act::MakeDirectory { look } => remake(&ways.place(&step, &names)?, look.mode),
+            _ => Ok(()),
         }
-        Ok(())
     })?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot take the change of `{}` back", shown(layers, &step));
-        take_back(&mut ways, number, &step).context(clause)
+        let names = ways.names(number);
+        ways.place(&step, &names).and_then(|place| take_back(&place, &step.act)).context(clause)
     })
 }
 
 fn remake(place: &Place<'_>, mode: u32) -> Result<()> {
-    match file::make_directory_at(place.upper, Path::new(place.name), mode | 0o700) {
-        Ok(()) => {}
-        Err(e) if e.errno == Errno::EEXIST => return Ok(()),
-        Err(e) => return Err(e.into()),
+    let (directory, name) = (place.layer.directory()?, Path::new(place.layer.name));
+    match file::make_directory_at(directory, name, mode | 0o700) {
+        Err(e) if e.errno != Errno::EEXIST => return Err(e.into()),
+        _ => {}
     }
-    if let Ok(source) = entry::open_directory_at(place.host, place.name) {
-        let made = entry::open_directory_at(place.upper, place.name)?;
-        transfer::copy_attributes(source.as_fd(), made.as_fd())?;
+    match place.host.facts()? {
+        Some(there) if there.is_directory() => {
+            let (host, layer) = (place.host.open()?, place.layer.open()?);
+            transfer::copy_attributes(host.as_fd(), layer.as_fd())
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn take_back(ways: &mut Ways, number: u64, step: &Step) -> Result<()> {
-    let kept = OsString::from(number.to_string());
-    let (place, undo) = ways.place(step)?;
-    match &step.act {
-        Act::Add { .. } => match place.in_layer()? {
-            Some(_) => Ok(()),
-            None => transfer::move_to_free(place.host, place.name, place.upper, place.name),
-        },
-        Act::Replace { .. } => {
-            if facts::facts_at(undo, &kept)?.is_none() {
-                return Ok(());
-            }
-            if place.in_layer()?.is_none() {
-                transfer::move_to_free(place.host, place.name, place.upper, place.name)?;
-            }
-            transfer::move_to_free(undo, &kept, place.host, place.name)
-        }
-        Act::Remove { .. } => {
-            if facts::facts_at(undo, &kept)?.is_some() {
-                transfer::move_to_free(undo, &kept, place.host, place.name)?;
-            }
-            match entry::make_whiteout_at(place.upper, place.name) {
+fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
+    // What a killed run was copying.
+    for spot in [&place.host, &place.layer] {
+        spot.beside(&place.part).remove()?;
+    }
+    match act {
+        Act::Add { new } => take_addition_back(place, new),
+        Act::Replace { new, .. } => put_old_back(place, new),
+        Act::Remove { old } => {
+            bring_back(place, old)?;
+            match entry::make_whiteout_at(place.layer.directory()?, place.layer.name) {
                 Err(e) if e.errno == Errno::EEXIST => Ok(()),
                 result => Ok(result?),
             }
         }
         Act::MakeDirectory { look } => {
-            match entry::remove_directory_at(place.host, place.name) {
-                Err(e) if e.errno == Errno::ENOENT => {}
-                result => result?,
+            // It is none where what stood in its way was not removed yet.
+            if place.host.facts()?.is_some_and(|it| it.is_directory()) {
+                entry::remove_directory_at(place.host.directory()?, place.host.name)?;
             }
-            let made = entry::open_directory_at(place.upper, place.name)?;
-            entry::change_mode(made.as_fd(), look.mode)?;
-            Ok(entry::change_modified(made.as_fd(), look.modified)?)
+            place.layer.set_look(look)
         }
-        Act::SetDirectory { before, .. } => place.set_look(before),
+        Act::SetDirectory { before, .. } => {
+            if place.kept.facts()?.is_some() {
+                let (kept, host) = (place.kept.open()?, place.host.open()?);
+                transfer::mirror_attributes(kept.as_fd(), host.as_fd())?;
+            }
+            place.host.set_look(before)
+        }
+    }
+}
+
+fn take_addition_back(place: &Place<'_>, new: &Mark) -> Result<()> {
+    match (place.layer.facts()?, place.host.facts()?) {
+        (_, None) => Ok(()),
+        (None, Some(_)) => transfer::move_to_free(&place.host, &place.layer, &place.part),
+        // Copied back already; somebody else's file of that name stays.
+        (Some(_), Some(_)) if place.host_is_copy(new)? => place.host.remove(),
+        (Some(_), Some(_)) => Ok(()),
+    }
+}
+
+/// The name has the one file or the other at every moment.
+fn put_old_back(place: &Place<'_>, new: &Mark) -> Result<()> {
+    let Some(kept) = place.kept.facts()? else { return Ok(()) };
+    let (host, undo) = (place.host.directory()?, place.kept.directory()?);
+    // Exchanged before, by a run that was killed here.
+    if kept.inode == new.inode {
+        return transfer::move_to_free(&place.kept, &place.layer, &place.part);
+    }
+    match entry::exchange(undo, place.kept.name, host, place.host.name) {
+        Ok(()) => transfer::move_to_free(&place.kept, &place.layer, &place.part),
+        Err(e) if e.errno == Errno::EXDEV => {
+            if place.layer.facts()?.is_none() {
+                transfer::copy_to_free(&place.host, &place.layer, &place.part)?;
+            }
+            transfer::copy(undo, place.kept.name, host, &place.part)?;
+            entry::rename_between(host, &place.part, host, place.host.name)?;
+            file::sync(host)?;
+            place.kept.remove()
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn bring_back(place: &Place<'_>, old: &Mark) -> Result<()> {
+    if place.kept.facts()?.is_none() {
+        return Ok(());
+    }
+    match place.host.facts()? {
+        None => transfer::move_to_free(&place.kept, &place.host, &place.part),
+        // Copied back already.
+        Some(there) if old.is_of(&there) => place.kept.remove(),
+        Some(_) => Err(Error::new(TAKEN)),
     }
 }

@@ -1,0 +1,70 @@
+//! Which of the changes are meant: PATHs and what is below them, without what `--exclude` matches.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::ArgMatches;
+
+use crate::base::wording::nearest;
+use crate::base::{Error, HostPath, Result, glob};
+use crate::store::Kept;
+
+/// How many changes a misspelt PATH is compared with.
+const COMPARED: usize = 1000;
+
+pub(super) struct Selection {
+    /// Each with whether it has met a change.
+    paths: Vec<(HostPath, Cell<bool>)>,
+    patterns: Vec<OsString>,
+    /// That patterns and suggestions are relative to.
+    from: HostPath,
+    others: RefCell<Vec<String>>,
+}
+
+impl Selection {
+    pub(super) fn read(matches: &ArgMatches, paths: Vec<HostPath>, from: HostPath) -> Self {
+        let patterns = matches.get_many::<OsString>("exclude").into_iter().flatten().cloned();
+        Self {
+            paths: paths.into_iter().map(|path| (path, Cell::new(false))).collect(),
+            patterns: patterns.collect(),
+            from,
+            others: RefCell::default(),
+        }
+    }
+
+    pub(super) fn selects(&self, path: &HostPath) -> bool {
+        let chosen: Vec<_> =
+            self.paths.iter().filter(|(chosen, _)| path.is_within(chosen)).collect();
+        for (_, is_met) in &chosen {
+            is_met.set(true);
+        }
+        if chosen.is_empty() && !self.paths.is_empty() {
+            let mut others = self.others.borrow_mut();
+            if others.len() < COMPARED {
+                others.push(path.to_string());
+            }
+            return false;
+        }
+        let relative = path.as_path().strip_prefix(self.from.as_path());
+        let relative = relative.or_else(|_| path.as_path().strip_prefix("/"));
+        let relative = relative.unwrap_or(path.as_path());
+        !self.patterns.iter().any(|pattern| glob::covers(pattern.as_bytes(), relative))
+    }
+
+    /// Asked after all changes were: a PATH that means none is a mistake.
+    pub(super) fn check(&self, kept: &Kept) -> Result<()> {
+        let Some((path, _)) = self.paths.iter().find(|(_, is_met)| !is_met.get()) else {
+            return Ok(());
+        };
+        let others = self.others.borrow();
+        let near = nearest(&path.to_string(), others.iter().map(String::as_str));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`bryo diff {} --name-only` lists what was changed", kept.name),
+        };
+        Err(Error::new(format!("no change is at `{path}`"))
+            .within(format!("cannot apply `{}`", kept.name))
+            .hint(hint))
+    }
+}
