@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Random trees, random operations on them, and what a tree is, to the byte.
 
-    random_tree.py make SEED COUNT DIR…             fill each DIR alike, with COUNT trees
-    random_tree.py change SEED COUNT DIR [WITHOUT…] change it, by what it holds and SEED alone
+    random_tree.py make SEED COUNT LONGEST DIR…     fill each DIR alike, with COUNT trees
+    random_tree.py change SEED COUNT LONGEST DIR [WITHOUT…]
+                                                    change it, by what it holds and SEED alone
     random_tree.py show DIR                         a line for everything in it
     random_tree.py choose SEED BEFORE AFTER         some of the paths that differ, a NUL after each
     random_tree.py deep-make LEVELS DIR…            one chain of directories, files on the way
@@ -11,7 +12,8 @@
 
 All are told the same by the same seed and the same tree, so that two trees that were equal before
 are equal afterwards if what lies between did no harm. Where a change fails, it fails for both: the
-error is part of what `change` prints. WITHOUT names operations that are left out.
+error is part of what `change` prints. LONGEST is how many bytes the longest name has; WITHOUT names
+operations that are left out.
 """
 
 import errno
@@ -24,7 +26,8 @@ import stat
 import struct
 import sys
 
-NAMES = [b"a", b"b", b"c", b"dir", b"e f", b"-x", b"n\nl", b"\xff\xfe", b"\xc3\xa4", b".hid", b"x" * 255]
+NAMES = [b"a", b"b", b"c", b"dir", b"e f", b"-x", b"n\nl", b"\xff\xfe", b"\xc3\xa4", b".hid"]
+READ_ONLY = [0o444]
 TIMES = [0, 10**18, 1_600_000_000_123_456_789, -5 * 10**9]
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 
@@ -85,7 +88,7 @@ def make(rng, directory, depth=0):
             write_with_holes(path, rng, os.O_CREAT | os.O_EXCL)
         else:
             write(path, content(rng), rng)
-            os.chmod(path, rng.choice([0o644, 0o600, 0o755, 0o444, 0o640]))
+            os.chmod(path, rng.choice([0o644, 0o600, 0o755, 0o640, *READ_ONLY]))
 
 
 def is_plain(path):
@@ -182,8 +185,10 @@ class Change:
         os.setxattr(self.directory, b"user.test", self.rng.randbytes(self.rng.randrange(1, 40)))
 
     def access_list(self):
-        path = self.rng.choice([self.file, self.directory])
-        os.setxattr(path, ACCESS, access_list(self.rng))
+        os.setxattr(self.file, ACCESS, access_list(self.rng))
+
+    def access_list_of_directory(self):
+        os.setxattr(self.directory, ACCESS, access_list(self.rng))
 
     def default_access_list(self):
         os.setxattr(self.directory, DEFAULT, access_list(self.rng))
@@ -361,7 +366,8 @@ def main():
     elif verb == "choose":
         choose(random.Random(words[0]), *map(os.fsencode, words[1:]))
     elif verb == "make":
-        for directory in map(os.fsencode, words[2:]):
+        NAMES.append(b"x" * int(words[2]))
+        for directory in map(os.fsencode, words[3:]):
             rng = random.Random(int(words[0]))
             # Many small trees side by side are as many cases for one sandbox.
             for index in range(int(words[1])):
@@ -369,9 +375,11 @@ def main():
                 os.mkdir(tree)
                 make(rng, tree)
     elif verb == "change":
-        directory = os.path.abspath(os.fsencode(words[2]))
+        NAMES.append(b"x" * int(words[2]))
+        directory = os.path.abspath(os.fsencode(words[3]))
         for index in range(int(words[1])):
-            change(random.Random(f"{words[0]}/{index}"), os.path.join(directory, b"%d" % index), words[3:])
+            rng = random.Random(f"{words[0]}/{index}")
+            change(rng, os.path.join(directory, b"%d" % index), words[4:])
     elif verb == "deep-show":
         deep_show(os.fsencode(words[0]))
     elif verb == "deep-make":
