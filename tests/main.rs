@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod changes;
 mod changes_apply;
 mod confinement;
 mod doctor;

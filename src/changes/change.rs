@@ -34,11 +34,13 @@ pub struct Aspects {
     pub time: bool,
     /// Extended attributes, access control lists among them.
     pub attributes: bool,
+    /// More names of the layer are the same file: equal though it is, it is not the one below.
+    pub names: bool,
 }
 
 impl Aspects {
     #[must_use]
     pub fn any(self) -> bool {
-        self.content || self.mode || self.owner || self.time || self.attributes
+        self.content || self.mode || self.owner || self.time || self.attributes || self.names
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn aspects(before: Side<'_>, after: Side<'_>) -> Result<Aspects> {
         // A directory's time tells of its entries, which are changes of their own.
         time: time && !matches!(is.kind, Type::Directory | Type::Symlink),
         attributes,
+        names: is.kind == Type::Regular && is.links > was.links,
     })
 }
 

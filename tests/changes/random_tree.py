@@ -27,7 +27,6 @@ import struct
 import sys
 
 NAMES = [b"a", b"b", b"c", b"dir", b"e f", b"-x", b"n\nl", b"\xff\xfe", b"\xc3\xa4", b".hid"]
-READ_ONLY = [0o444]
 TIMES = [0, 10**18, 1_600_000_000_123_456_789, -5 * 10**9]
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 
@@ -71,6 +70,8 @@ def write_with_holes(path, rng, flags):
 
 
 def make(rng, directory, depth=0):
+    # fuse-overlayfs 1.10 copies a file up with a mode that lets its owner write.
+    read_only = 0o444 if len(NAMES[-1]) == 255 else 0o644
     for name in NAMES:
         if rng.random() < 0.45:
             continue
@@ -88,7 +89,7 @@ def make(rng, directory, depth=0):
             write_with_holes(path, rng, os.O_CREAT | os.O_EXCL)
         else:
             write(path, content(rng), rng)
-            os.chmod(path, rng.choice([0o644, 0o600, 0o755, 0o640, *READ_ONLY]))
+            os.chmod(path, rng.choice([0o644, 0o600, 0o755, 0o640, read_only]))
 
 
 def is_plain(path):
@@ -313,11 +314,34 @@ def choose(rng, before, after):
     """Some of the paths, relative to both trees, at each of which there is a change."""
     old = {os.path.relpath(path, before): line for path, line in lines_of(before).items()}
     new = {os.path.relpath(path, after): line for path, line in lines_of(after).items()}
+    chosen = set()
     for path in sorted(old.keys() | new.keys()):
         # What went with its directory is not a change of its own.
         is_gone_with_it = path not in new and not is_directory(os.path.join(after, os.path.dirname(path)))
         if old.get(path) != new.get(path) and not is_gone_with_it and rng.random() < 0.4:
-            sys.stdout.buffer.write(path + b"\0")
+            chosen.add(path)
+    for names in linked(after, new):
+        # A file with several names is applied by all of them, or becomes files of their own.
+        if any(is_within(name, chosen) for name in names):
+            chosen.update(names)
+    sys.stdout.buffer.write(b"".join(path + b"\0" for path in sorted(chosen)))
+
+
+def linked(root, paths):
+    inodes = {}
+    for path in paths:
+        facts = os.lstat(os.path.join(root, path))
+        if stat.S_ISREG(facts.st_mode) and facts.st_nlink > 1:
+            inodes.setdefault(facts.st_ino, []).append(path)
+    return inodes.values()
+
+
+def is_within(path, chosen):
+    while path:
+        if path in chosen:
+            return True
+        path = os.path.dirname(path)
+    return False
 
 
 # ---------------------------------------------------------------- one deep chain

@@ -190,6 +190,9 @@ impl Diff<'_> {
         if aspects.attributes {
             said.push("extended attributes".to_owned());
         }
+        if aspects.names {
+            said.push("one file with another name".to_owned());
+        }
         if aspects.time && said.is_empty() {
             said.push("time of modification".to_owned());
         }
