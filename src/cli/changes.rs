@@ -7,7 +7,7 @@ use crate::base::size::Size;
 use crate::base::{Error, Result};
 use crate::changes::Summary;
 use crate::store::{ChangeStore, Kept, Record, Time};
-use crate::sys::process;
+use crate::sys::clock;
 
 use super::policy::Place;
 use super::print;
@@ -92,7 +92,7 @@ const HEAD: [&str; 6] = ["name", "when", "end", "changes", "size", "command"];
 
 /// Columns as wide as their widest cell; the last may be of any length.
 fn table(rows: &[Row]) -> String {
-    let now = process::now();
+    let now = clock::now();
     let mut lines = vec![HEAD.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| cells(row, Time(now.0, now.1))));
     let width = |column: usize| lines.iter().map(|it| it[column].chars().count()).max();

@@ -15,8 +15,8 @@ use crate::changes::{Summary, layers_in};
 use crate::plan::Plan;
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record, Time};
+use crate::sys::clock;
 use crate::sys::facts::Moment;
-use crate::sys::process;
 
 use super::policy::Place;
 use super::{help, print, run};
@@ -96,7 +96,7 @@ fn launch(
         Err(error) => return (None, Err(error)),
     };
     let result = run::launch(plan).inspect(|status| {
-        let now = process::now();
+        let now = clock::now();
         record.ended = Some(End { at: Time(now.0, now.1), status: *status });
     });
     (Some(record), result)

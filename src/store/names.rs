@@ -1,7 +1,7 @@
 //! Names for what is kept: short, readable, safe as the name of a directory.
 
 use crate::base::{Error, Result, Text};
-use crate::sys::process;
+use crate::sys::random;
 
 const QUALITIES: [&str; 32] = [
     "amber", "brave", "brisk", "calm", "clear", "cool", "dewy", "early", "fair", "fresh", "gentle",
@@ -20,7 +20,7 @@ const PLANTS: [&str; 32] = [
 
 /// `brave-fern`.
 pub(super) fn invented() -> String {
-    let [one, other] = process::random_bytes();
+    let [one, other] = random::random_bytes();
     let word = |list: &[&'static str; 32], byte: u8| list[usize::from(byte) % list.len()];
     format!("{}-{}", word(&QUALITIES, one), word(&PLANTS, other))
 }

@@ -9,6 +9,7 @@
 mod call;
 
 pub mod capability;
+pub mod clock;
 pub mod clone;
 pub mod entry;
 pub mod epoll;
@@ -23,6 +24,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod rlimit;
 pub mod seccomp;
 pub mod signal;

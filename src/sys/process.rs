@@ -14,21 +14,6 @@ pub enum Change {
     Continued,
 }
 
-/// Bytes that nobody can foretell (getrandom(2)); zeros where the kernel has none.
-#[must_use]
-pub fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    bytes
-}
-
-/// The wall clock: seconds and nanoseconds since 1970.
-#[must_use]
-pub fn now() -> (i64, u32) {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    (now.tv_sec, u32::try_from(now.tv_nsec).unwrap_or(0))
-}
-
 #[must_use]
 pub fn own_pid() -> i32 {
     rustix::process::getpid().as_raw_nonzero().get()

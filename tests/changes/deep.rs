@@ -28,9 +28,8 @@ fn go_down(driver: Driver, levels: usize) {
     let (plain, tried) = (home.scratch().dir("work/plain"), home.scratch().dir("work/tried"));
     let levels = levels.to_string();
     let python = || Bryo::program("/usr/bin/python3").at(&home).arg(&script).leftovers_unjudged();
-    let show = |directory| {
-        python().arg("deep-show").arg(directory).stdout_any().check().text().to_owned()
-    };
+    let show =
+        |directory| python().arg("deep-show").arg(directory).stdout_any().check().text().to_owned();
     python().args(["deep-make", &levels]).args([&plain, &tried]).check();
     let before = show(&plain);
     python().args(["deep-change", &levels]).arg(&plain).check();

@@ -189,7 +189,8 @@ fn trees(lines: &[String]) -> Trees {
 /// Those that the driver showed otherwise than they are plainly.
 fn strange(plainly: &[String], said: &[String], wanted: &Trees, seen: &Trees) -> BTreeSet<u64> {
     let is_strange = |tree: &u64| {
-        plainly.get(*tree as usize) != said.get(*tree as usize) || wanted.get(tree) != seen.get(tree)
+        plainly.get(*tree as usize) != said.get(*tree as usize)
+            || wanted.get(tree) != seen.get(tree)
     };
     (0..TREES).filter(is_strange).collect()
 }

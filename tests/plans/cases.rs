@@ -10,7 +10,7 @@ use bryo::spec::words::find;
 use bryo::spec::{Layers, Origin, Spec, policy, profile};
 
 use super::machines::*;
-use crate::support::host::{everything, everything_but, git_facts, home_on_a_server, own_cgroup};
+use crate::support::host::{everything, everything_but, home_on_a_server, own_cgroup};
 
 pub(super) struct Case {
     pub(super) name: &'static str,

@@ -16,10 +16,10 @@ fn lived_in() -> Home {
     scratch.write("home/.bashrc", "alias l=ls\n");
     scratch.write("home/project/p", "p\n");
     for secret in [".ssh/id", ".gnupg/private", ".config/gh/hosts.yml", ".mozilla/profile/key"] {
-        scratch.write(&format!("home/{secret}"), "canary\n");
+        scratch.write(format!("home/{secret}"), "canary\n");
     }
     for secret in [".netrc", ".npmrc", ".bash_history", ".docker/config.json"] {
-        scratch.write(&format!("home/{secret}"), "canary\n");
+        scratch.write(format!("home/{secret}"), "canary\n");
     }
     scratch.write("home/elsewhere/credentials", "canary\n");
     symlink(home.home().join("elsewhere"), home.home().join(".aws")).unwrap();

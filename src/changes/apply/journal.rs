@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::process;
+use crate::sys::random;
 
 use super::line::{line, parsed};
 use super::step::Step;
@@ -32,7 +32,7 @@ impl Draft {
             .map_err(|e| Error::new(e.to_string()))
             .context(|| format!("cannot write `{path}`"))?;
         let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
-        let token = u64::from_ne_bytes(process::random_bytes());
+        let token = u64::from_ne_bytes(random::random_bytes());
         draft.write(&format!("{HEADER}{token:016x}"))?;
         Ok(draft)
     }
