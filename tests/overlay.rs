@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bryo, Home, place};
+use crate::support::{Bryo, Home, place, program};
 
 use lower::Lower;
 
@@ -360,4 +360,26 @@ fn what_cannot_be_overlaid_is_refused() {
         .status(125)
         .stderr_contains("nothing in this sandbox is an overlay")
         .check();
+}
+
+/// On a busy machine the caller may be late: init must not have closed its /proc directory by then.
+#[test]
+fn a_caller_that_is_late_still_finds_init() {
+    needs!("strace");
+    let lower = Lower::new();
+    let (home, bryo) = (Home::new(), place::binary());
+    let late = ["-o", "/dev/null", "-e", "inject=clone3:delay_exit=200000"];
+    for driver in DRIVERS {
+        for scratch in ["", "disk"] {
+            let disk = home.scratch().dir("disk");
+            let run = Bryo::program(program("strace").unwrap()).at(&home).args(late);
+            let run = if scratch.is_empty() { run } else { run.env("BRYO_SCRATCH", &disk) };
+            run.arg(&bryo)
+                .args(["run", "--overlay-driver", driver, "--overlay"])
+                .arg(lower.path())
+                .command(["echo", "ran"])
+                .stdout("ran\n")
+                .check();
+        }
+    }
 }

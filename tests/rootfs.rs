@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use crate::support::{Bryo, Home, Scratch, program};
+use crate::support::{Bryo, Home, Scratch, landlock, program};
 
 const PROGRAMS: [&str; 11] =
     ["sh", "ls", "cat", "id", "mount", "umount", "stat", "touch", "readlink", "whoami", "grep"];
@@ -104,9 +104,12 @@ fn a_dangling_link_to_run_is_where_a_file_is_written() {
         symlink(target, etc.join(name)).unwrap();
     }
     symlink("/run/name", etc.join("chain")).unwrap();
+    // An older Landlock leaves the host's abstract sockets open, which has to be granted.
+    let granted: &[&str] = if landlock() < 6 { &["--best-effort"] } else { &[] };
     for mode in ["ro", "rw"] {
         run(&home, mode)
             .args(["--net=host", "--dns", "192.0.2.1"])
+            .args(granted)
             .shell("cat /etc/hostname; cat /run/name; grep -c localhost /run/deep/hosts; cat /run/systemd/resolve/stub-resolv.conf")
             .stdout_contains("bryo\nbryo\n2\n")
             .stdout_contains("nameserver 192.0.2.1\n")

@@ -58,7 +58,13 @@ impl Errno {
     pub fn is_of_the_process(self) -> bool {
         matches!(
             self,
-            Self::ENOMEM | Self::EPERM | Self::ENOSYS | Self::EINTR | Self::EMFILE | Self::ENFILE
+            Self::ENOMEM
+                | Self::EPERM
+                | Self::ENOSYS
+                | Self::ENOSPC
+                | Self::EINTR
+                | Self::EMFILE
+                | Self::ENFILE
         )
     }
 
