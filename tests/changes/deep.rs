@@ -7,7 +7,7 @@ use crate::support::{Bryo, Home, place};
 use super::Driver;
 
 #[test]
-fn a_chain_of_4000_directories_under_the_kernel() {
+fn slow_a_chain_of_4000_directories_under_the_kernel() {
     go_down(Driver::Kernel, 2000);
 }
 

@@ -19,12 +19,12 @@ const WORKERS: usize = 2;
 
 #[test]
 fn kernel() {
-    hold_under(Driver::Kernel, 60);
+    hold_under(Driver::Kernel, 24);
 }
 
 #[test]
 fn fuse() {
-    hold_under(Driver::Fuse, 44);
+    hold_under(Driver::Fuse, 16);
 }
 
 fn hold_under(driver: Driver, rounds: u64) {

@@ -73,7 +73,7 @@ def make(rng, directory, depth=0):
     # fuse-overlayfs 1.10 copies a file up with a mode that lets its owner write.
     read_only = 0o444 if len(NAMES[-1]) == 255 else 0o644
     for name in NAMES:
-        if rng.random() < 0.45:
+        if rng.random() < 0.65:
             continue
         path = os.path.join(directory, name)
         kind = rng.randrange(9)
@@ -123,7 +123,8 @@ class Change:
         files = [p for p in there if os.path.isfile(p) and not os.path.islink(p)]
         self.new = os.path.join(rng.choice(self.directories), rng.choice(NAMES))
         self.some = rng.choice(there) if there else self.new
-        self.file = rng.choice(files) if files else self.new
+        # Without one, what is done to it fails: a new name may be a link to anything.
+        self.file = rng.choice(files) if files else os.path.join(root, b"no", b"file")
         self.directory = rng.choice(self.directories)
 
     def write(self):
@@ -253,7 +254,7 @@ class Change:
         os.link(self.file, self.new)
 
     def fifo(self):
-        os.mkfifo(self.new + b".fifo" if len(self.new) < 200 else os.path.join(self.directory, b".fifo"))
+        os.mkfifo(os.path.join(self.directory, b".fifo"))
 
     def socket(self):
         os.chdir(self.directory)

@@ -218,7 +218,7 @@ fn make_directory(place: &Place<'_>) -> Result<()> {
     if place.layer.facts()?.is_none() {
         return Ok(());
     }
-    transfer::copy_attributes(place.layer.open()?.as_fd(), place.host.open()?.as_fd())
+    transfer::mirror_attributes(place.layer.open()?.as_fd(), place.host.open()?.as_fd())
 }
 
 /// Where those of a directory change, a directory keeps those that were.
@@ -232,7 +232,7 @@ fn keep_attributes(place: &Place<'_>) -> Result<()> {
     }
     let (kept, part) = (place.kept.directory()?, place.kept.beside(&place.part));
     file::make_directory_at(kept, Path::new(part.name), 0o700)?;
-    transfer::copy_attributes(host.as_fd(), part.open()?.as_fd())?;
+    transfer::mirror_attributes(host.as_fd(), part.open()?.as_fd())?;
     Ok(entry::rename_to_free(kept, part.name, kept, place.kept.name)?)
 }
 

@@ -88,7 +88,8 @@ fn copy_as(
 
 /// Mode, attributes and times of the source.
 fn finish(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
-    copy_attributes(source, copy)?;
+    // The directory may have lent it a default access list.
+    mirror_attributes(source, copy)?;
     let attributes = entry::attributes(source)?;
     entry::change_mode(copy, attributes.mode)?;
     Ok(entry::change_times(copy, &attributes.times)?)

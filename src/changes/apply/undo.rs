@@ -121,7 +121,7 @@ fn remake(place: &Place<'_>, mode: u32) -> Result<()> {
     match place.host.facts()? {
         Some(there) if there.is_directory() => {
             let (host, layer) = (place.host.open()?, place.layer.open()?);
-            transfer::copy_attributes(host.as_fd(), layer.as_fd())
+            transfer::mirror_attributes(host.as_fd(), layer.as_fd())
         }
         _ => Ok(()),
     }
