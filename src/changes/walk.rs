@@ -47,8 +47,7 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let Layer { dialect, owners, .. } = *layer;
     let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), see };
-    let result = walk.enter(upper, lower, None).and_then(|()| walk.run());
-    walk.levels.iter().for_each(Level::close);
+    let result = walk.enter(upper, lower).and_then(|()| walk.run());
     let path = Text::from(OsStr::from_bytes(&walk.path));
     result.context(|| {
         format!("cannot read what was written to `{}`", layer.lower.join(path.as_os_str()))
@@ -72,18 +71,8 @@ struct Level {
     next: usize,
     /// Nothing of the directory below shows through, nor through any directory in this one.
     is_opaque: bool,
-    /// The mode that it is to have again when it is left.
-    closed: Option<u32>,
     /// How long the path to it is.
     path_length: usize,
-}
-
-impl Level {
-    fn close(&self) {
-        if let (Some(mode), Ok(upper)) = (self.closed, self.upper.get()) {
-            let _ = entry::change_mode(upper, mode);
-        }
-    }
 }
 
 /// A directory whose descriptor may be closed for a while.
@@ -134,7 +123,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, closed: Option<u32>) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
         let is_opaque = lower.is_some()
             && (self.levels.last().is_some_and(|above| above.is_opaque)
                 || self.dialect.is_opaque(upper.as_fd())?);
@@ -146,7 +135,6 @@ impl Walk<'_> {
             names,
             next: 0,
             is_opaque,
-            closed,
             path_length: self.path.len(),
         });
         self.close_far_level();
@@ -166,7 +154,6 @@ impl Walk<'_> {
 
     fn leave(&mut self) -> Result<()> {
         let Some(left) = self.levels.pop() else { return Ok(()) };
-        left.close();
         let Some(above) = self.levels.last_mut() else { return Ok(()) };
         above.upper.reopen(&left.upper)?;
         match (&mut above.lower, &left.lower) {
@@ -214,28 +201,13 @@ impl Walk<'_> {
         if !after.is_some_and(|it| it.is_directory()) {
             return Ok(());
         }
-        let (upper, closed) = open_upper(upper, name, after)?;
+        let upper = entry::open_directory_at(upper, name)?;
         let lower = match (lower, before) {
             (Some(lower), Some(before)) if before.is_directory() => open_lower(lower, name)?,
             _ => None,
         };
-        self.enter(upper, lower, closed)
+        self.enter(upper, lower)
     }
-}
-
-/// Opens one of the layer; where its own mode keeps its owner from it, that mode, which it has not
-/// until it is left.
-fn open_upper(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-    facts: Option<Facts>,
-) -> Result<(OwnedFd, Option<u32>)> {
-    let mode = facts.map_or(0o700, |it| it.mode);
-    let mut closed = None;
-    if mode & 0o700 != 0o700 {
-        closed = entry::change_mode_at(directory, name, mode | 0o700).is_ok().then_some(mode);
-    }
-    Ok((entry::open_directory_at(directory, name)?, closed))
 }
 
 /// A directory of the host that went away just now is one that is not there.
