@@ -58,10 +58,14 @@ pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option
     }
 }
 
-/// Of a command that was cut short. Its last line may be, too.
+/// Of a command that was cut short. Its last line may be, too; and an init that is dying already has
+/// no command line to show.
 fn is_beginning(facts: &str, truth: &str) -> bool {
     let whole = facts.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole.lines().all(|line| truth.lines().any(|it| it == line))
+    let is_true = |line: &str| {
+        truth.lines().any(|it| it == line || it.strip_prefix("command ") == Some(line))
+    };
+    whole.lines().all(is_true)
 }
 
 /// Which differences a command may show that ran to its end.
