@@ -13,15 +13,14 @@ use crate::sys::file::Inode;
 use crate::sys::{Errno, entry, facts, file};
 
 use super::layer::Layer;
+use super::lower::Lower;
 use super::names::Names;
 
 /// Means the same afterwards. Stopped halfway, it does, too. Gives the files that have names outside
 /// of the layer as well.
 pub(super) fn make_plain(layer: &Layer) -> Result<Vec<Vec<u8>>> {
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
-    let lower = file::open_without_links(layer.lower.as_path())
-        .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
-        .ok();
+    let lower = Lower::of(layer)?;
     let mut plain = Plain { layer, open: Vec::new(), linked: HashMap::new() };
     plain
         .run(upper, lower)
@@ -45,13 +44,13 @@ struct Linked {
 
 struct Level {
     upper: OwnedFd,
-    lower: Option<OwnedFd>,
+    lower: Option<Lower>,
     directories: Vec<OsString>,
     path: Vec<u8>,
 }
 
 impl Plain<'_> {
-    fn run(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+    fn run(&mut self, upper: OwnedFd, lower: Option<Lower>) -> Result<()> {
         self.enter(upper, lower, Vec::new())?;
         while let Some(level) = self.open.last_mut() {
             let Some(name) = level.directories.pop() else {
@@ -59,20 +58,20 @@ impl Plain<'_> {
                 continue;
             };
             let upper = entry::open_directory_at(level.upper.as_fd(), &name)?;
-            let lower = level
-                .lower
-                .as_ref()
-                .and_then(|lower| entry::open_directory_at(lower.as_fd(), &name).ok());
+            let lower = match &level.lower {
+                Some(lower) => lower.directory(&name)?,
+                None => None,
+            };
             let path = joined(&level.path, &name);
             self.enter(upper, lower, path)?;
         }
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>, path: Vec<u8>) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<Lower>, path: Vec<u8>) -> Result<()> {
         if self.layer.dialect.is_opaque(upper.as_fd())? {
             if let Some(lower) = &lower {
-                self.spell_out(upper.as_fd(), lower.as_fd())?;
+                self.spell_out(upper.as_fd(), lower)?;
             }
             self.layer.dialect.unmark(upper.as_fd())?;
         }
@@ -93,8 +92,8 @@ impl Plain<'_> {
 
     /// What is hidden is deleted by name; the directories that are there hide what is below them
     /// as this one did.
-    fn spell_out(&self, upper: BorrowedFd<'_>, lower: BorrowedFd<'_>) -> Result<()> {
-        for name in Names::of(lower)?.iter() {
+    fn spell_out(&self, upper: BorrowedFd<'_>, lower: &Lower) -> Result<()> {
+        for name in lower.names()?.iter() {
             match entry::make_whiteout_at(upper, name) {
                 Ok(()) => {}
                 Err(e) if e.errno == Errno::EEXIST => self.hide_below(upper, name)?,

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
@@ -61,13 +61,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         print::note(&format!("discarded {name}"));
         return Ok(0);
     }
-    discard_part(&kept, &paths)
+    discard_part(&store, &kept, &paths)
 }
 
 /// As many as can be: one that is in use keeps no other.
 fn all(store: &ChangeStore) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
-    for kept in store.all()? {
+    for kept in from_the_top(store)? {
         match kept.remove() {
             Ok(()) => gone += 1,
             Err(error) => stayed.push(error),
@@ -84,9 +84,17 @@ fn all(store: &ChangeStore) -> Result<u8> {
     Err(last)
 }
 
-fn discard_part(kept: &Kept, paths: &[HostPath]) -> Result<u8> {
+/// What lies on others before those.
+fn from_the_top(store: &ChangeStore) -> Result<Vec<Kept>> {
+    let mut all = store.all()?;
+    all.sort_by_key(|kept| std::cmp::Reverse(store.height(kept)));
+    Ok(all)
+}
+
+fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<u8> {
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
+    store.expect_nothing_above(kept).context(clause)?;
     if let Some((_, Stage::Begun | Stage::TakenBackInPart)) = Turn::newest(kept)? {
         return Err(Error::new("an apply of them was cut short").within(clause()).hint(format!(
             "`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back",

@@ -46,6 +46,10 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     overlay_working_directory(&mut spec)?;
     let store = ChangeStore::of(&place.directories.data);
     let begin = Begin::of(matches);
+    if let Some(below) = begin.below(&store)? {
+        let directory = below.layers().as_path().as_os_str().into();
+        spec.overlay_below = Some(Sourced { value: directory, origin: Origin::Flag("stack") });
+    }
     if run::is_only_shown(matches) {
         keep_in(&mut spec, &begin.imagined(&store)?, &begin);
         return run::show(matches, &run::plan_for(&spec)?);

@@ -6,6 +6,7 @@
 //! DATA/changes/brave-fern/directory     the working directory, byte for byte
 //! DATA/changes/brave-fern/baseline      what lay below the changes when it had ended
 //! DATA/changes/brave-fern/layers/       as `--overlay-dir` keeps them
+//! DATA/changes/brave-fern/layers/below  what they lie on, if not on the host alone
 //! ```
 //!
 //! Whoever changes one of them holds its lock, which is that of its layers: a sandbox that is still
@@ -21,13 +22,12 @@ use serde::{Deserialize, Serialize};
 use super::{names, removal};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
 const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
-/// In the layers, as the sandbox has it.
-const LOCK: &str = "lock";
 const RECORD_LIMIT: usize = 1 << 20;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
@@ -70,27 +70,11 @@ pub struct End {
     pub status: u8,
 }
 
-/// Held while one is changed.
-#[derive(Debug)]
-pub struct Lock {
-    _held: OwnedFd,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Durability {
     /// Survives bryo, not the machine.
     InMemory,
     OnDisk,
-}
-
-enum Locked {
-    Ours(Lock),
-    /// By the process of that number.
-    Held(Text),
-}
-
-fn held_by(holder: &Text) -> Error {
-    Error::new(format!("process {holder} is using them")).hint("wait until it has ended")
 }
 
 impl ChangeStore {
@@ -147,6 +131,16 @@ impl ChangeStore {
             (_, Some(near)) => error.hint(format!("did you mean `{near}`?")),
             _ => error.hint("`bryo changes` lists what is kept"),
         })
+    }
+
+    /// The one that bears exactly this name.
+    pub(super) fn one(&self, name: &str) -> Result<Kept> {
+        names::check(name)?;
+        let kept = self.kept(name.to_owned());
+        match file::status_of_path(kept.directory.as_path()) {
+            Ok(_) => Ok(kept),
+            Err(_) => Err(Error::new(format!("no changes are called `{name}`"))),
+        }
     }
 
     /// Everything that is kept, by name.
@@ -267,8 +261,10 @@ impl Kept {
     }
 
     /// Notes what runs now, on top of what is kept.
-    pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
+    pub fn go_on(&self, store: &ChangeStore, before: &Record, command: &[Text]) -> Result<Record> {
         let _lock = self.lock()?;
+        let clause = || format!("cannot go on with the changes `{}`", self.name);
+        store.expect_nothing_above(self).context(clause)?;
         let record = Record {
             command: command.iter().map(ToString::to_string).collect(),
             ended: None,
@@ -281,44 +277,26 @@ impl Kept {
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
-        match self.try_lock().context(clause)? {
-            Locked::Ours(lock) => Ok(lock),
-            Locked::Held(holder) => Err(held_by(&holder)).context(clause),
-        }
+        sandbox::lock_alone(&self.layers()).and_then(Locked::ours).context(clause)
     }
 
     /// Whether a sandbox, or somebody who changes them, has them now.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        let path = self.layers().join(LOCK);
-        file::open_path_for_reading(path.as_path())
-            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
+        sandbox::is_locked(&self.layers())
     }
 
-    fn try_lock(&self) -> Result<Locked> {
-        entry::make_directories(self.layers().as_path(), 0o700)?;
-        let path = self.layers().join(LOCK);
-        let held = entry::open_or_make_file(path.as_path(), 0o600)?;
-        if !entry::try_lock(held.as_fd())? {
-            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
-            return Ok(Locked::Held(Text::from(OsString::from_vec(holder))));
-        }
-        entry::truncate(held.as_fd())?;
-        let own = crate::sys::process::own_pid().to_string();
-        file::write_all(held.as_fd(), own.as_bytes())?;
-        Ok(Locked::Ours(Lock { _held: held }))
-    }
-
-    /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as
+    /// Removes all of it, unless somebody uses it, or something lies on it. What is damaged too much to be locked goes as
     /// well.
     pub fn remove(self) -> Result<()> {
         let clause = || format!("cannot remove the changes `{}`", self.name);
-        let _lock = match self.try_lock() {
-            Ok(Locked::Held(holder)) => return Err(held_by(&holder)).context(clause),
-            Ok(Locked::Ours(lock)) => Some(lock),
+        let _lock = match sandbox::lock_alone(&self.layers()) {
+            Ok(locked) => Some(locked.ours().context(clause)?),
             Err(_) => None,
         };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
+        let store = ChangeStore { directory: HostPath::absolute(parent) };
+        store.expect_nothing_above(&self).context(clause)?;
         let base = file::open_path_for_reading(parent).context(clause)?;
         removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
     }

@@ -1,0 +1,70 @@
+//! What a deleted directory held: everything in it that is no directory, in order.
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use crate::base::Result;
+use crate::sys::facts::Facts;
+
+use super::held::OPEN_LEVELS;
+use super::lower::Lower;
+use super::names::Names;
+use super::walk::Spot;
+
+/// Hears of one file: its path below the directory, and which directory holds it.
+type See<'a> = dyn FnMut(&Path, BorrowedFd<'_>, &OsStr, &Facts) -> Result<()> + 'a;
+
+struct Level {
+    lower: Lower,
+    names: Names,
+    next: usize,
+    path_length: usize,
+}
+
+/// Shows what was in the directory at this spot.
+pub(super) fn each_file_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
+    let Some(top) = spot.merged else { return Ok(()) };
+    let Some(directory) = top.directory(spot.name)? else { return Ok(()) };
+    let mut path: Vec<u8> = Vec::new();
+    let mut levels = vec![level(directory, 0)?];
+    while let Some(level) = levels.last_mut() {
+        path.truncate(level.path_length);
+        let Some(name) = level.names.get(level.next).map(OsString::from) else {
+            leave(&mut levels)?;
+            continue;
+        };
+        level.next += 1;
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name.as_bytes());
+        let Some(found) = level.lower.find(&name)? else { continue };
+        if !found.facts.is_directory() {
+            let holder = level.lower.holder(Some(&found))?;
+            see(Path::new(OsStr::from_bytes(&path)), holder, &name, &found.facts)?;
+        } else if let Some(below) = level.lower.enter(&name, &found)? {
+            enter(&mut levels, below, path.len())?;
+        }
+    }
+    Ok(())
+}
+
+fn level(lower: Lower, path_length: usize) -> Result<Level> {
+    Ok(Level { names: lower.names()?, lower, next: 0, path_length })
+}
+
+fn enter(levels: &mut Vec<Level>, lower: Lower, path_length: usize) -> Result<()> {
+    levels.push(level(lower, path_length)?);
+    if let Some(far) = levels.len().checked_sub(OPEN_LEVELS + 1) {
+        let (above, next) = levels.split_at_mut(far + 1);
+        above[far].lower.close(&next[0].lower);
+    }
+    Ok(())
+}
+
+fn leave(levels: &mut Vec<Level>) -> Result<()> {
+    let Some(left) = levels.pop() else { return Ok(()) };
+    levels.last_mut().map_or(Ok(()), |above| above.lower.reopen(&left.lower))
+}
