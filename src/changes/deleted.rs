@@ -1,4 +1,5 @@
-//! What a deleted directory held: everything in it that is no directory, in order.
+//! What a deleted directory held, or one that something else took the place of: in order, each
+//! directory before what is in it.
 
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
@@ -6,15 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::Result;
-use crate::sys::facts::Facts;
 
 use super::held::OPEN_LEVELS;
-use super::lower::Lower;
+use super::lower::{Found, Lower};
 use super::names::Names;
 use super::walk::Spot;
 
-/// Hears of one file: its path below the directory, and which directory holds it.
-type See<'a> = dyn FnMut(&Path, BorrowedFd<'_>, &OsStr, &Facts) -> Result<()> + 'a;
+/// Hears of one name: its path below the directory, and which directory holds it.
+type See<'a> = dyn FnMut(&Path, BorrowedFd<'_>, &OsStr, &Found) -> Result<()> + 'a;
 
 struct Level {
     lower: Lower,
@@ -24,7 +24,7 @@ struct Level {
 }
 
 /// Shows what was in the directory at this spot.
-pub(super) fn each_file_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
+pub(super) fn each_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
     let Some(top) = spot.merged else { return Ok(()) };
     let Some(directory) = top.directory(spot.name)? else { return Ok(()) };
     let mut path: Vec<u8> = Vec::new();
@@ -41,10 +41,11 @@ pub(super) fn each_file_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
         }
         path.extend_from_slice(name.as_bytes());
         let Some(found) = level.lower.find(&name)? else { continue };
-        if !found.facts.is_directory() {
-            let holder = level.lower.holder(Some(&found))?;
-            see(Path::new(OsStr::from_bytes(&path)), holder, &name, &found.facts)?;
-        } else if let Some(below) = level.lower.enter(&name, &found)? {
+        let holder = level.lower.holder(Some(&found))?;
+        see(Path::new(OsStr::from_bytes(&path)), holder, &name, &found)?;
+        if found.facts.is_directory()
+            && let Some(below) = level.lower.enter(&name, &found)?
+        {
             enter(&mut levels, below, path.len())?;
         }
     }

@@ -41,6 +41,7 @@ enum Look {
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub(super) facts: Facts,
+    pub(super) is_of_host: bool,
     part: usize,
 }
 
@@ -63,7 +64,10 @@ impl Lower {
     pub(super) fn find(&self, name: &OsStr) -> Result<Option<Found>> {
         for (part, it) in self.parts.iter().enumerate() {
             match it.look(name)? {
-                Look::Is(facts) => return Ok(Some(Found { facts, part })),
+                Look::Is(facts) => {
+                    let is_of_host = it.dialect.is_none();
+                    return Ok(Some(Found { facts, is_of_host, part }));
+                }
                 Look::Deleted => return Ok(None),
                 Look::Silent => {}
             }

@@ -28,5 +28,5 @@ pub use danger::{Danger, danger_of};
 pub use forget::forget;
 pub use layer::{Layer, Owners, Sheet, layers_in, layers_over_host};
 pub use outline::outline;
-pub use summary::Summary;
+pub use summary::{Summary, applicable};
 pub use walk::{Spot, walk};

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result, Text};
 use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
-use crate::changes::{Layer, Summary, layers_in};
+use crate::changes::{Layer, Summary, layers_over_host};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
 use crate::sys::file;
@@ -15,6 +15,7 @@ use crate::sys::file;
 use super::policy::Place;
 use super::print;
 use super::selection::Selection;
+use super::stack::Neighbours;
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -74,10 +75,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named(matches, &place)?;
     let lock = kept.lock()?;
-    let layers = layers_in(&kept.layers())?;
+    let neighbours = Neighbours::hold(&place, &kept)?;
+    neighbours.expect_all_below_applied(&kept)?;
+    let layers = layers_over_host(&kept.layers())?;
     if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
         if matches.get_flag("resume") && stage == Stage::Begun {
-            return finish(&kept, &turn, &layers, Run::Resumed);
+            return finish(&kept, &neighbours, &turn, &layers, Run::Resumed);
         }
         let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
         return Err(Error::new("an earlier one was cut short")
@@ -105,6 +108,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         // The try was killed before it could.
         apply::note(&layers, began, &kept.baseline())?;
     }
+    neighbours.note_above()?;
     let selection = Selection::read(matches, paths, kept.working_directory()?);
     let is_dry = matches.get_flag("dry-run");
     let wish = Wish {
@@ -132,13 +136,20 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Ok(0);
     }
     turn.come(Stage::Planned, Stage::Begun)?;
-    let status = finish(&kept, &turn, &layers, Run::First);
+    let status = finish(&kept, &neighbours, &turn, &layers, Run::First);
     drop(lock);
     status
 }
 
-fn finish(kept: &Kept, turn: &Turn, layers: &[Layer], run: Run) -> Result<u8> {
+fn finish(
+    kept: &Kept,
+    neighbours: &Neighbours,
+    turn: &Turn,
+    layers: &[Layer],
+    run: Run,
+) -> Result<u8> {
     apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo(), run)?;
+    neighbours.refresh_above(layers, &turn.paper(Stage::Begun))?;
     turn.come(Stage::Begun, Stage::Applied)?;
     let left = Summary::of(&kept.layers())?;
     let name = &kept.name;
@@ -189,7 +200,9 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named(matches, &place)?;
     let _lock = kept.lock()?;
-    let layers = layers_in(&kept.layers())?;
+    let neighbours = Neighbours::hold(&place, &kept)?;
+    neighbours.expect_none_above_applied(&kept)?;
+    let layers = layers_over_host(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);
     let turn = match Turn::newest(&kept)? {
         Some((turn, Stage::Applied)) => {
@@ -214,6 +227,7 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
     };
     apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
     apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
+    neighbours.refresh_above(&layers, &turn.paper(Stage::TakenBackInPart))?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));
     Ok(0)

@@ -15,6 +15,7 @@ mod print;
 mod run;
 mod selection;
 mod self_test;
+mod stack;
 mod r#try;
 mod usage;
 

@@ -180,7 +180,7 @@ impl<'a> Draft<'a> {
     }
 
     /// An entry, with its section if that is a new one.
-    fn entry(&mut self, section: &mut Option<HostPath>, entry: &Entry) -> Result<()> {
+    pub(super) fn entry(&mut self, section: &mut Option<HostPath>, entry: &Entry) -> Result<()> {
         if section.as_ref() != Some(&entry.lower) {
             self.section(&entry.lower)?;
             *section = Some(entry.lower.clone());
@@ -189,7 +189,7 @@ impl<'a> Draft<'a> {
     }
 
     /// By the clock that stamps files.
-    fn begun_at(&mut self) -> Result<Moment> {
+    pub(super) fn begun_at(&mut self) -> Result<Moment> {
         self.file.flush().map_err(said)?;
         Ok(facts::facts(self.file.get_ref().as_fd())?.changed)
     }
@@ -268,7 +268,7 @@ impl<'a> Baseline<'a> {
     }
 
     /// What comes before a name.
-    fn take_before(&mut self, lower: &HostPath, path: &[u8]) -> Result<Option<Entry>> {
+    pub(super) fn take_before(&mut self, lower: &HostPath, path: &[u8]) -> Result<Option<Entry>> {
         let is_before = self.next.as_ref().is_some_and(|entry| {
             entry.lower.cmp(lower).then_with(|| walk_order(&entry.path, path)) == Ordering::Less
         });
@@ -276,7 +276,7 @@ impl<'a> Baseline<'a> {
     }
 
     /// What was found last says something else.
-    fn replace_next(&mut self, below: Below) {
+    pub(super) fn replace_next(&mut self, below: Below) {
         if let Some(entry) = &mut self.next {
             entry.below = below;
         }
@@ -334,7 +334,7 @@ fn parsed(line: &str) -> Option<(Vec<u8>, Below)> {
 }
 
 /// Directories before what is in them, names in their order: `/` comes before every other byte.
-fn walk_order(one: &[u8], other: &[u8]) -> Ordering {
+pub(super) fn walk_order(one: &[u8], other: &[u8]) -> Ordering {
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
     one.iter().map(rank).cmp(other.iter().map(rank))
 }

@@ -13,7 +13,7 @@ use crate::base::{Error, HostPath, Result};
 use crate::sys::facts::{Facts, Type};
 
 use super::change::{Change, What};
-use super::deleted::each_file_in;
+use super::deleted::each_in;
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
@@ -105,8 +105,9 @@ impl Diff<'_> {
             return self.gone_file(lower, spot.name, before, path);
         }
         self.remark(path, "directory deleted")?;
-        each_file_in(spot, &mut |below, directory, name, facts| {
-            self.gone_file(directory, name, facts, &path.join(below))
+        each_in(spot, &mut |below, directory, name, found| match found.facts.is_directory() {
+            true => Ok(()),
+            false => self.gone_file(directory, name, &found.facts, &path.join(below)),
         })
     }
 
