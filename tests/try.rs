@@ -3,6 +3,8 @@
 
 mod home;
 mod prompt;
+mod stack;
+mod submounts;
 mod system;
 
 use std::fs;

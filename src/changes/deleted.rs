@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::base::Result;
 
-use super::held::OPEN_LEVELS;
+use super::held::open_levels;
 use super::lower::{Found, Lower};
 use super::names::Names;
 use super::walk::Spot;
@@ -28,6 +28,7 @@ pub(super) fn each_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
     let Some(top) = spot.merged else { return Ok(()) };
     let Some(directory) = top.directory(spot.name)? else { return Ok(()) };
     let mut path: Vec<u8> = Vec::new();
+    let open_levels = open_levels(directory.parts());
     let mut levels = vec![level(directory, 0)?];
     while let Some(level) = levels.last_mut() {
         path.truncate(level.path_length);
@@ -46,7 +47,8 @@ pub(super) fn each_in(spot: &Spot<'_>, see: &mut See<'_>) -> Result<()> {
         if found.facts.is_directory()
             && let Some(below) = level.lower.enter(&name, &found)?
         {
-            enter(&mut levels, below, path.len())?;
+            levels.push(self::level(below, path.len())?);
+            close_far(&mut levels, open_levels);
         }
     }
     Ok(())
@@ -56,13 +58,11 @@ fn level(lower: Lower, path_length: usize) -> Result<Level> {
     Ok(Level { names: lower.names()?, lower, next: 0, path_length })
 }
 
-fn enter(levels: &mut Vec<Level>, lower: Lower, path_length: usize) -> Result<()> {
-    levels.push(level(lower, path_length)?);
-    if let Some(far) = levels.len().checked_sub(OPEN_LEVELS + 1) {
+fn close_far(levels: &mut [Level], open_levels: usize) {
+    if let Some(far) = levels.len().checked_sub(open_levels + 1) {
         let (above, next) = levels.split_at_mut(far + 1);
         above[far].lower.close(&next[0].lower);
     }
-    Ok(())
 }
 
 fn leave(levels: &mut Vec<Level>) -> Result<()> {

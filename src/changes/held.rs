@@ -7,8 +7,13 @@ use crate::base::{Error, Result};
 use crate::sys::file::Inode;
 use crate::sys::{entry, facts};
 
-/// How many levels keep their descriptors open.
-pub(super) const OPEN_LEVELS: usize = 64;
+/// How many directories are open at most, in all levels together.
+const MOST: usize = 128;
+
+/// How many levels keep their descriptors open, where each may have so many.
+pub(super) fn open_levels(in_each: usize) -> usize {
+    (MOST / in_each.max(1)).max(4)
+}
 
 pub(super) struct Held {
     inode: Inode,

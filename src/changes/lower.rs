@@ -61,6 +61,11 @@ impl Lower {
         Ok(merging.done())
     }
 
+    /// How many directories it is made of.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
     pub(super) fn find(&self, name: &OsStr) -> Result<Option<Found>> {
         for (part, it) in self.parts.iter().enumerate() {
             match it.look(name)? {
@@ -200,3 +205,6 @@ fn there(opened: std::result::Result<OwnedFd, CallError>) -> Result<Option<Owned
         Err(e) => Err(e.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

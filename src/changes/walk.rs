@@ -16,7 +16,7 @@ use crate::sys::facts::{self, Facts};
 use super::change::{Change, What};
 use super::compare::{Side, aspects};
 use super::dialect::{Dialect, Says};
-use super::held::{Held, OPEN_LEVELS};
+use super::held::{Held, open_levels};
 use super::layer::{Layer, Owners};
 use super::lower::Lower;
 use super::names::Names;
@@ -40,7 +40,8 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
     let lower = Lower::of(layer).context(|| format!("cannot open `{}`", layer.lower))?;
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let Layer { dialect, owners, .. } = *layer;
-    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), see };
+    let open_levels = open_levels(layer.below.len() + 2);
+    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), open_levels, see };
     let result = walk.enter(upper, lower).and_then(|()| walk.run());
     let path = Text::from(OsStr::from_bytes(&walk.path));
     result.context(|| {
@@ -54,6 +55,7 @@ struct Walk<'a> {
     /// Of the name that is looked at, below the top.
     path: Vec<u8>,
     levels: Vec<Level>,
+    open_levels: usize,
     see: &'a mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>,
 }
 
@@ -107,7 +109,7 @@ impl Walk<'_> {
     }
 
     fn close_far_level(&mut self) {
-        let Some(far) = self.levels.len().checked_sub(OPEN_LEVELS + 1) else { return };
+        let Some(far) = self.levels.len().checked_sub(self.open_levels + 1) else { return };
         let (above, next) = self.levels.split_at_mut(far + 1);
         let (level, next) = (&mut above[far], &next[0]);
         level.upper.close();

@@ -11,7 +11,7 @@ use crate::sys::{Errno, file};
 /// The file that names what is below.
 pub const NOTE: &str = "below";
 /// How many places may lie below one another: each is looked through for every name.
-pub const HIGHEST: usize = 64;
+pub const HIGHEST: usize = 16;
 
 /// What is written into the note for a neighbour of that name.
 #[must_use]
@@ -45,7 +45,8 @@ pub fn below(layers: &HostPath) -> Result<Vec<HostPath>> {
         }
         all.push(at.clone());
         if all.len() > HIGHEST {
-            return Err(Error::new(format!("more than {HIGHEST} lie over one another")));
+            return Err(Error::new(format!("more than {HIGHEST} lie below one another"))
+                .hint("`bryo changes` tells which lie on which; apply or discard some of them"));
         }
     }
     Ok(all)

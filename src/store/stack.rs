@@ -60,6 +60,16 @@ impl ChangeStore {
         Ok(all)
     }
 
+    /// One more may lie on these changes.
+    pub fn expect_room_above(&self, kept: &Kept) -> Result<()> {
+        if self.all_below(kept)?.len() < stack::HIGHEST {
+            return Ok(());
+        }
+        Err(Error::new(format!("more than {} would lie below one another", stack::HIGHEST))
+            .within(format!("cannot stack changes on `{}`", kept.name))
+            .hint("`bryo changes` tells which lie on which; apply or discard some of them"))
+    }
+
     /// On how many others they lie, as far as those are there.
     #[must_use]
     pub fn height(&self, kept: &Kept) -> usize {

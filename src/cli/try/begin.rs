@@ -79,7 +79,7 @@ impl Begin {
             Self::On(name) => Ok(store.all_below(&store.find(name)?)?.into_iter().next()),
             Self::Stack { below, .. } => {
                 let below = store.find(below)?;
-                store.all_below(&below)?;
+                store.expect_room_above(&below)?;
                 Ok(Some(below))
             }
         }
