@@ -10,6 +10,8 @@ use crate::base::Result;
 use crate::sys::facts::{self, Facts};
 use crate::sys::{CallError, entry, file};
 
+use super::change::Aspects;
+use super::compare::{Side, aspects};
 use super::dialect::{Dialect, Says};
 use super::held::Held;
 use super::layer::Layer;
@@ -78,6 +80,28 @@ impl Lower {
             }
         }
         Ok(None)
+    }
+
+    /// What is known of a file that was found, by the lowest that is no other than it: a layer may
+    /// hold an unchanged copy, which stays there when the layer is applied.
+    pub(super) fn lowest_same(&self, name: &OsStr, found: &Found) -> Result<Facts> {
+        let (mut holder, mut same) = (self.holder(Some(found))?, found.facts);
+        for part in &self.parts[found.part + 1..] {
+            let facts = match part.look(name)? {
+                Look::Silent => continue,
+                Look::Is(facts) if facts.kind == same.kind && !facts.is_directory() => facts,
+                Look::Is(_) | Look::Deleted => break,
+            };
+            let directory = part.directory.get()?;
+            let was = Side { directory, name, facts: &facts };
+            let differs = aspects(was, Side { directory: holder, name, facts: &same })?;
+            // Whose it is may be the driver's to show.
+            if (Aspects { owner: false, ..differs }).any() {
+                break;
+            }
+            (holder, same) = (directory, facts);
+        }
+        Ok(same)
     }
 
     /// The directory that holds the name that was found; the lowest, if none was.

@@ -35,6 +35,20 @@ pub struct Spot<'a> {
     pub(super) merged: Option<&'a Lower>,
 }
 
+impl Spot<'_> {
+    /// What lies below the name, as it will be found when all that the layer is stacked on was
+    /// applied.
+    pub(super) fn settled(&self, before: Option<Facts>) -> Result<Option<Facts>> {
+        match self.merged {
+            Some(lower) if lower.parts() > 1 => match lower.find(self.name)? {
+                Some(found) => lower.lowest_same(self.name, &found).map(Some),
+                None => Ok(None),
+            },
+            _ => Ok(before),
+        }
+    }
+}
+
 /// Shows every change of the layer, each directory before what is in it, names in their order.
 pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>) -> Result<()> {
     let lower = Lower::of(layer).context(|| format!("cannot open `{}`", layer.lower))?;

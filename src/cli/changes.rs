@@ -47,7 +47,7 @@ enum State {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
-    let mut rows: Vec<Row> = store.all()?.iter().map(row).collect();
+    let mut rows: Vec<Row> = store.all()?.iter().map(|kept| row(&store, kept)).collect();
     rows.sort_by_key(|row| row.record.as_ref().map(|record| record.began));
     for name in store.foreign()? {
         print::warning(&format!("`{name}` in `{store}` is nothing that bryo keeps"));
@@ -63,7 +63,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     Ok(0)
 }
 
-fn row(kept: &Kept) -> Row {
+fn row(store: &ChangeStore, kept: &Kept) -> Row {
     let is_in_use = kept.is_in_use();
     // A note that cannot be read is told with the summary.
     let below = kept.below().ok().flatten();
@@ -85,7 +85,7 @@ fn row(kept: &Kept) -> Row {
         (false, None) => State::CutShort,
         (false, Some(_)) => State::Ended,
     };
-    match Summary::of(&kept.layers()) {
+    match store.all_below(kept).and_then(|_| Summary::of(&kept.layers())) {
         Ok(summary) => row(state, None, Some(record), Some(summary)),
         // What is being written may change under the eye.
         Err(_) if is_in_use => row(state, None, Some(record), None),

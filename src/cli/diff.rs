@@ -53,7 +53,9 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
-    let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;
+    let store = ChangeStore::of(&place.directories.data);
+    let kept = store.find(&Text::from(name))?;
+    store.all_below(&kept)?;
     let paths: Vec<HostPath> = matches
         .get_many::<OsString>("path")
         .into_iter()

@@ -94,7 +94,7 @@ fn from_the_top(store: &ChangeStore) -> Result<Vec<Kept>> {
 fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<u8> {
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
-    store.expect_nothing_above(kept).context(clause)?;
+    store.all_below(kept).and_then(|_| store.expect_nothing_above(kept)).context(clause)?;
     if let Some((_, Stage::Begun | Stage::TakenBackInPart)) = Turn::newest(kept)? {
         return Err(Error::new("an apply of them was cut short").within(clause()).hint(format!(
             "`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back",

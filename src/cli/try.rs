@@ -116,7 +116,10 @@ fn note_baseline(kept: &Kept, record: &Record) -> Result<()> {
 fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error {
     let never_ran = error.exit_code() != ExitCode::Failed || record.is_none();
     let name = beginning.kept.name.clone();
-    let is_empty = || Summary::of(&beginning.kept.layers()).is_ok_and(|it| it.total() == 0);
+    let is_empty = || {
+        !beginning.kept.was_written_to()
+            || Summary::of(&beginning.kept.layers()).is_ok_and(|it| it.total() == 0)
+    };
     if never_ran || is_empty() {
         return match beginning.take_back() {
             Ok(()) => error,

@@ -196,6 +196,12 @@ impl Kept {
         self.directory.join("layers")
     }
 
+    /// Whether a sandbox ever had them.
+    #[must_use]
+    pub fn was_written_to(&self) -> bool {
+        file::status_of_path(self.layers().join("driver").as_path()).is_ok()
+    }
+
     /// What lay below each changed name when the sandbox had ended.
     #[must_use]
     pub fn baseline(&self) -> HostPath {

@@ -87,9 +87,10 @@ fn top(home: &Home) {
     run.shell(TOP).stderr_contains("in top: ").check();
 }
 
-/// What a command sees on top of what is kept.
+/// What a command sees on top of what is kept; the times of directories tell of its entries.
 fn seen(home: &Home, name: &str) -> String {
-    let look = "ls -ARl --time-style=full-iso | grep -v ^total; find . -type f | sort | xargs cat";
+    let look = "find . -type f -printf '%p %m %T@\\n' -o -printf '%p %y %m %l\\n' | sort; \
+                find . -type f | sort | xargs cat";
     attempt(home).args(["--on", name]).shell(look).stdout_any().stderr_any().check().text().into()
 }
 
@@ -302,7 +303,7 @@ fn what_others_lie_on_is_not_discarded_or_gone_on_with() {
     // The one at the very top may be changed as any other.
     verb(&home, "discard").args(["higher", "new"]).stderr_contains("discarded 1 change").check();
     attempt(&home).args(["--on", "higher"]).shell("cat t").stdout("t\n").stderr_any().check();
-    let both = stack("x", "base").arg("--apply").status(125);
+    let both = attempt(&home).args(["--apply", "--stack", "base"]).shell("true").status(125);
     both.stderr_contains("do not go together").check();
     stack("x", "nothing").status(125).stderr_contains("no changes are called `nothing`").check();
     assert!(!kept(&home, "x").exists());
@@ -436,7 +437,9 @@ fn a_stack_has_a_height_that_is_told() {
         let add = |number: usize| {
             let (name, below) = (format!("n{number}"), format!("n{}", number - 1));
             let run = attempt(&home).args(["--name", &name, "--stack", &below]);
-            run.shell(&format!("cat f; echo {number} > f; echo {name} > {name}; cat n* | wc -l"))
+            run.shell(&format!(
+                "cat f; echo {number} > f; echo {name} > {name}; cat n[0-9]* | wc -l"
+            ))
         };
         for number in 1..=16 {
             let seen = format!("{}\n{}\n", number - 1, number + 1);
@@ -538,11 +541,11 @@ fn random_changes_on_top_of_random_changes() {
         };
         python(&["make", &seeds[0], "20", "250", "plain", "tried"]);
         for seed in &seeds[1..] {
-            python(&["change", seed, "20", "250", "plain"]);
+            python(&["change", seed, "20", "250", "plain", "fifo", "socket"]);
         }
         let script = script.to_str().unwrap();
         let attempt = |words: [&str; 4], seed: &str| {
-            let change = ["python3", script, "change", seed, "20", "250", "."];
+            let change = ["python3", script, "change", seed, "20", "250", ".", "fifo", "socket"];
             let run = attempt(&home).cwd(home.work().join("tried")).args(words);
             run.args(["--ro", script]).command(change).stdout_any().stderr_any().check();
         };

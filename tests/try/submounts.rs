@@ -11,10 +11,10 @@ const DRIVERS: [&str; 2] = ["kernel", "fuse"];
 
 /// Mounts: one in memory, and one more below a directory of that; and a directory of the same
 /// filesystem, bound to another place.
-const MOUNTS: &str = "mkdir m bound elsewhere plain; echo e > elsewhere/e; echo p > plain/p; \
+const MOUNTS: &str = "mkdir m bound ../elsewhere plain; echo e > ../elsewhere/e; echo p > plain/p; \
                       echo f > f; mount -t tmpfs none m; mkdir -p m/d/low m/o; echo in > m/in; \
                       echo d > m/d/d; echo o > m/o/o; mount -t tmpfs none m/d/low; \
-                      echo low > m/d/low/low; mount --bind elsewhere bound";
+                      echo low > m/d/low/low; mount --bind ../elsewhere bound";
 
 /// Touches every filesystem, and the directories between them.
 const CHANGES: &str = "echo 1 >> f; echo 2 >> m/in; rm m/o/o; echo 3 > m/d/low/new; \
@@ -22,19 +22,18 @@ const CHANGES: &str = "echo 1 >> f; echo 2 >> m/in; rm m/o/o; echo 3 > m/d/low/n
                        echo 6 > m/fresh/n; echo 7 > m/d/n; cp m/in m/copy; cp f bound/f";
 
 const SHOW: &str = "for f in f m/in m/o/o m/d/d m/d/n m/d/low/low m/d/low/new bound/e bound/f \
-                    elsewhere/e plain/p m/fresh/n m/copy; do \
+                    ../elsewhere/e plain/p m/fresh/n m/copy; do \
                     test -e $f && echo $f: $(cat $f); done; true";
 
 const BEFORE: &str = "f: f\nm/in: in\nm/o/o: o\nm/d/d: d\nm/d/low/low: low\nbound/e: e\n\
-                      elsewhere/e: e\nplain/p: p\n";
-/// As the sandbox sees it: there, the bound directory has two places.
+                      ../elsewhere/e: e\nplain/p: p\n";
+/// As the sandbox sees it, which does not see what is beside it.
 const INSIDE: &str = "f: f 1\nm/in: in 2\nm/d/d: d\nm/d/n: 7\nm/d/low/low: low 4\n\
-                      m/d/low/new: 3\nbound/e: e 5\nbound/f: f 1\nelsewhere/e: e\nm/fresh/n: 6\n\
+                      m/d/low/new: 3\nbound/e: e 5\nbound/f: f 1\nm/fresh/n: 6\n\
                       m/copy: in 2\n";
 const AFTER: &str = "f: f 1\nm/in: in 2\nm/d/d: d\nm/d/n: 7\nm/d/low/low: low 4\n\
-                     m/d/low/new: 3\nbound/e: e 5\nbound/f: f 1\nelsewhere/e: e 5\nm/fresh/n: 6\n\
+                     m/d/low/new: 3\nbound/e: e 5\nbound/f: f 1\n../elsewhere/e: e 5\nm/fresh/n: 6\n\
                      m/copy: in 2\n";
-/// Fourteen of them, each once.
 const NAMES: &str = "bound/e\nbound/f\nf\nm/copy\nm/d/low/low\nm/d/low/new\nm/d/n\nm/fresh\n\
                      m/fresh/n\nm/in\nm/o/o\nplain/p\n";
 
@@ -81,8 +80,7 @@ fn nothing_reaches_them_and_all_of_it_is_shown() {
     needs_mounts!();
     for driver in DRIVERS {
         let home = Home::new();
-        let all = counted("12 changes in x: 7 added, 3 modified, 2 deleted");
-        let all = all.replace("7 added, 3 modified", "6 added, 4 modified");
+        let all = counted("12 changes in x: 6 added, 4 modified, 2 deleted");
         session(
             &home,
             driver,
@@ -101,7 +99,7 @@ fn nothing_reaches_them_and_all_of_it_is_shown() {
 /// Which directories have a layer.
 fn layers(driver: &str) -> &'static str {
     match driver {
-        "kernel" => "W\nW/bound\nW/elsewhere\nW/m/d/low\nW/m/o\nW/plain\n",
+        "kernel" => "W\nW/bound\nW/m/d/low\nW/m/o\nW/plain\n",
         _ => "W\n",
     }
 }

@@ -68,9 +68,9 @@ pub fn note(layers: &[Layer], began: Moment, path: &HostPath) -> Result<()> {
             }
             let bytes = spot.path.as_os_str().as_bytes();
             let known = before.as_mut().map(|it| it.find(&layer.lower, bytes)).transpose()?;
-            match (known, &change.before) {
+            match (known, spot.settled(change.before)?) {
                 (Some(Known::Was(below)), _) => draft.line(bytes, &below)?,
-                (_, Some(facts)) => draft.line(bytes, &Below::of(facts, began))?,
+                (_, Some(facts)) => draft.line(bytes, &Below::of(&facts, began))?,
                 (_, None) => {}
             }
             note_as_written(&mut written, change, spot);
