@@ -115,14 +115,13 @@ impl Lower {
         let mut merging = Merging::default();
         for part in &self.parts[found.part..] {
             let directory = part.directory.get()?;
-            match part.dialect {
-                // Where it hides or deletes, or is no directory, nothing further down shows.
-                Some(_) => match part.look(name)? {
+            // Where it deletes the name, or has something else there, nothing further down shows.
+            if part.dialect.is_some() {
+                match part.look(name)? {
                     Look::Is(facts) if facts.is_directory() => {}
                     Look::Is(_) | Look::Deleted => break,
                     Look::Silent => continue,
-                },
-                None => {}
+                }
             }
             let Some(directory) = there(entry::open_directory_at(directory, name))? else { break };
             merging.add(part.rank, part.dialect, directory)?;
