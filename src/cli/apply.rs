@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Error, Result, Text};
 use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
@@ -14,7 +14,7 @@ use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
-use super::selection::Selection;
+use super::selection::{self, Selection};
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -23,24 +23,8 @@ pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    Command::new("apply")
-        .about("Carry kept changes over to the real files")
-        .arg(name())
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .arg(
-            Arg::new("exclude")
-                .long("exclude")
-                .value_name("GLOB")
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Leave out what matches this pattern, as in .gitignore"),
-        )
+    let command = Command::new("apply").about("Carry kept changes over to the real files");
+    selection::add_arguments(command.arg(name()))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
@@ -88,12 +72,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Err(Error::new("no apply was cut short")
             .within(format!("cannot go on with `{}`", kept.name)));
     }
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
     let on_conflict = match (matches.get_flag("force"), matches.get_flag("skip-conflicts")) {
         (true, _) => OnConflict::Force,
         (_, true) => OnConflict::Skip,
@@ -105,7 +83,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         // The try was killed before it could.
         apply::note(&layers, began, &kept.baseline())?;
     }
-    let selection = Selection::read(matches, paths, kept.working_directory()?);
+    let selection = Selection::read(matches, &place, &kept)?;
     let is_dry = matches.get_flag("dry-run");
     let wish = Wish {
         selects: &|path| selection.selects(path),
@@ -121,7 +99,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let turn = Turn::begin(&kept)?;
     let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
     let may_go_on = check(&kept, &planned, on_conflict);
-    let may_go_on = may_go_on.and_then(|()| selection.check(&kept));
+    let may_go_on = may_go_on.and_then(|()| selection.check("apply", &kept));
     if is_dry || may_go_on.is_err() || planned.steps == 0 {
         turn.forget()?;
         may_go_on?;

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Error, Result, Text};
 use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
 use crate::changes::listing::{json, names};
 use crate::changes::{Layer, layers_in, outline};
@@ -13,6 +13,7 @@ use crate::store::ChangeStore;
 
 use super::policy::Place;
 use super::print::{self, Reader};
+use super::selection::{self, Selection};
 
 /// In what form they are shown, if not as a diff.
 const FORMS: [(&str, &str); 4] = [
@@ -23,48 +24,29 @@ const FORMS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn command() -> Command {
-    Command::new("diff")
-        .about("Show kept changes, as a unified diff")
-        .arg(
-            Arg::new("name")
-                .value_name("NAME")
-                .required(true)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Which changes; the beginning of a name is enough"),
-        )
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .args(FORMS.map(|(form, help)| {
-            let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
-            Arg::new(form)
-                .long(form)
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(others.collect::<Vec<_>>())
-                .help(help)
-        }))
+    let command = Command::new("diff").about("Show kept changes, as a unified diff").arg(
+        Arg::new("name")
+            .value_name("NAME")
+            .required(true)
+            .value_parser(clap::value_parser!(OsString))
+            .help("Which changes; the beginning of a name is enough"),
+    );
+    selection::add_arguments(command).args(FORMS.map(|(form, help)| {
+        let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
+        Arg::new(form)
+            .long(form)
+            .action(ArgAction::SetTrue)
+            .conflicts_with_all(others.collect::<Vec<_>>())
+            .help(help)
+    }))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
     let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
-    let from = kept.working_directory()?;
-    let shown = Shown {
-        selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
-        from: &from,
-    };
+    let selection = Selection::read(matches, &place, &kept)?;
+    let shown = Shown { selects: &|path| selection.selects(path), from: selection.from() };
     let layers = layers_in(&kept.layers())?;
     let mut reader = Reader::open();
     let style = match reader.is_person() {
@@ -86,11 +68,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         result => result?,
     };
     reader.finish();
-    if count == 0 && !paths.is_empty() {
-        return Err(Error::new("no change is at that path")
-            .within(format!("cannot show `{}`", kept.name))
-            .hint(format!("`bryo diff {} --name-only` lists them", kept.name)));
-    }
+    selection.check("show", &kept)?;
     if count == 0 {
         print::note("nothing was changed");
     }
