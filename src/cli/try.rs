@@ -31,13 +31,15 @@ pub(super) fn command() -> Command {
     let command = Command::new("try")
         .about("Run a command, and decide afterwards what it may change")
         .override_usage(help::TRY_USAGE)
+        .next_help_heading("Changes")
         .arg(
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
                 .help("Keep the changes under this name [default: one that is made up]"),
         );
-    run::add_arguments(answer::add_arguments(begin::add_arguments(command)))
+    let command = answer::add_arguments(begin::add_arguments(command));
+    run::add_arguments(command.next_help_heading(None))
 }
 
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
