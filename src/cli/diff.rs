@@ -50,16 +50,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let layers = layers_in(&kept.layers())?;
     let mut reader = Reader::open();
     let style = match reader.is_person() {
-        true => Style { colour: Colour::Coloured, bytes: Bytes::Escaped },
+        true => Style { colour: reader.colour(), bytes: Bytes::Escaped },
         false => Style { colour: Colour::Plain, bytes: Bytes::Kept },
     };
     let is_asked = |form| matches.get_flag(form);
     let result = match () {
-        () if is_asked("summary") => outline(&layers, &shown, style.colour, &mut reader),
+        () if is_asked("summary") => {
+            outline(&layers, &shown, &place.home, style.colour, &mut reader)
+        }
         () if is_asked("stat") => stat(&layers, &shown, &mut reader),
         () if is_asked("name-only") => names(&layers, &shown, &mut reader),
         () if is_asked("json") => json(&layers, &shown, &mut reader),
-        () if reader.is_person() => outlined_diff(&layers, &shown, style, &mut reader),
+        () if reader.is_person() => outlined_diff(&layers, &shown, &place.home, style, &mut reader),
         () => diff(&layers, &shown, style, &mut reader),
     };
     let count = match result {
@@ -79,10 +81,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
 fn outlined_diff(
     layers: &[Layer],
     shown: &Shown<'_>,
+    home: &HostPath,
     style: Style,
     out: &mut dyn Write,
 ) -> Result<u64> {
-    outline(layers, shown, style.colour, out)?;
+    outline(layers, shown, home, style.colour, out)?;
     writeln!(out).map_err(|e| Error::new(e.to_string()))?;
     diff(layers, shown, style, out)
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod begin;
+mod overview;
 mod prompt;
 
 use std::ffi::OsString;
@@ -60,7 +61,10 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
         Err(error) => (None, Err(error)),
     };
     match (result, record) {
-        (Ok(status), Some(record)) => end(beginning, &record, answer, person.as_ref(), status),
+        (Ok(status), Some(record)) => {
+            let asked = person.as_ref().filter(|_| answer == Answer::Ask);
+            end(beginning, &record, answer, asked.and_then(Prompt::open), status, &place.home)
+        }
         (Ok(status), None) => Ok(status),
         (Err(error), record) => Err(salvage(beginning, record, error)),
     }
@@ -129,8 +133,9 @@ fn end(
     beginning: Beginning,
     record: &Record,
     answer: Answer,
-    person: Option<&Person>,
+    prompt: Option<Prompt>,
     status: u8,
+    home: &HostPath,
 ) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
@@ -156,6 +161,9 @@ fn end(
     }
     kept.write(record)?;
     note_baseline(kept, record)?;
+    if prompt.is_some() {
+        overview::show(kept, home)?;
+    }
     print::note(&answer::line(&name, summary));
     match answer {
         Answer::Keep => answer::tell_next(&name),
@@ -166,7 +174,7 @@ fn end(
             answer::tell_next(&name);
         }
         Answer::Discard => discard(beginning.kept)?,
-        Answer::Ask => match person.and_then(Prompt::open) {
+        Answer::Ask => match prompt {
             Some(prompt) => prompt.ask(beginning.kept)?,
             None => answer::tell_next(&name),
         },
