@@ -2,6 +2,7 @@
 //! that no real file changes before it is applied.
 
 mod home;
+mod installer;
 mod prompt;
 mod system;
 

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::{Error, Result, Text};
+use crate::base::{Error, HostPath, Result, Text};
 use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
 use crate::changes::listing::{json, names};
 use crate::changes::{Layer, layers_in, outline};
