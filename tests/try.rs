@@ -3,7 +3,9 @@
 
 mod home;
 mod installer;
+mod make_install;
 mod prompt;
+mod registry;
 mod system;
 
 use std::fs;
