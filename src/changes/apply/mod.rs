@@ -10,13 +10,13 @@ mod baseline;
 mod carry;
 mod conflict;
 mod journal;
-mod line;
+pub(super) mod line;
 mod place;
 mod planning;
 mod step;
-mod transfer;
+pub(super) mod transfer;
 mod undo;
-mod way;
+pub(super) mod way;
 
 pub use baseline::{note, refresh};
 pub use carry::{Run, carry_out};
