@@ -152,16 +152,16 @@ fn check_whose(parent: &HostPath) -> Result<()> {
 fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     entry::make_directories(directory.as_path(), 0o700)?;
     let lock = match Lock::try_take(directory)? {
-        Locked::Ours(lock) => lock.into(),
+        Locked::Ours(lock) => lock,
         Locked::Held(holder) => {
             return Err(Error::new(format!("process {holder} is using it"))
                 .hint("wait until that run has ended, or name another directory"));
         }
     };
     record_driver(directory, &overlay.driver)?;
-    unsynced::mark(directory)?;
+    unsynced::mark(directory, &lock)?;
     let directory = directory.clone();
-    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock })
+    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock.into() })
 }
 
 /// Written once; that it says the same again was decided with the plan.

@@ -8,8 +8,12 @@
 //!
 //! So a kept layer is marked before it is written to, with the boot at which it is, and the mark
 //! goes when all is on the disk, at the end of the run that wrote something. If bryo was killed, the
-//! next one finds its own boot in the mark, and nothing is lost. A mark of another boot tells that
-//! the machine went down meanwhile: then the layer is shown and discarded, not used.
+//! next one finds its own boot in the mark, and nothing is lost. A mark of another boot, or one that
+//! did not come to the disk whole itself, tells that the machine went down meanwhile: then the layer
+//! is shown and discarded, not used.
+//!
+//! The mark is a second name of the lock, which has room for the boot: a file less to make and to
+//! remove at every run.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -17,10 +21,11 @@ use std::path::Path;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::{Errno, entry, file};
 
+use super::lock::{self, Lock};
 use super::{directory_below, named, removal};
 
 const NAME: &str = "unsynced";
-const LIMIT: usize = 64;
+const LIMIT: usize = 128;
 
 /// Whether the machine went down before what was written there was on the disk.
 pub fn check_is_whole(directory: &HostPath) -> Result<()> {
@@ -28,7 +33,7 @@ pub fn check_is_whole(directory: &HostPath) -> Result<()> {
     match file::read_path(path.as_path(), LIMIT) {
         Err(e) if e.errno == Errno::ENOENT => Ok(()),
         Err(e) => Err(e.into()),
-        Ok(marked) if marked == this_boot()? => Ok(()),
+        Ok(marked) if marked.get(lock::NUMBER..) == Some(&this_boot()?) => Ok(()),
         Ok(_) => Err(Error::new("the machine went down before all of it was on the disk")
             .hint(format!("look at it; without `{path}` it is used all the same"))),
     }
@@ -39,13 +44,19 @@ fn this_boot() -> Result<Vec<u8>> {
 }
 
 /// From now on what is there may not be on the disk.
-pub(super) fn mark(directory: &HostPath) -> Result<()> {
+pub(super) fn mark(directory: &HostPath, lock: &Lock) -> Result<()> {
     check_is_whole(directory)?;
     let base = file::open_path_for_reading(directory.as_path())?;
-    match file::create_below(base.as_fd(), named(NAME), 0o600) {
-        Ok(mark) => Ok(file::write_all(mark.as_fd(), &this_boot()?)?),
-        Err(e) if e.errno == Errno::EEXIST => Ok(()),
-        Err(e) => Err(e.into()),
+    let boot = this_boot()?;
+    lock.note(&boot)?;
+    match entry::make_link(base.as_fd(), lock::NAME.as_ref(), NAME.as_ref()) {
+        Err(e) if matches!(e.errno, Errno::EPERM | Errno::EOPNOTSUPP) => {
+            // A filesystem that knows no second names.
+            let mark = file::create_below(base.as_fd(), named(NAME), 0o600)?;
+            Ok(file::write_all(mark.as_fd(), &[&[b' '; lock::NUMBER], boot.as_slice()].concat())?)
+        }
+        Err(e) if e.errno != Errno::EEXIST => Err(e.into()),
+        _ => Ok(()),
     }
 }
 
