@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Error, Result, Text};
+use crate::base::{Context, Error, Result, Text};
 use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
@@ -58,6 +58,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named(matches, &place)?;
     let lock = kept.lock()?;
+    kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
     let layers = layers_in(&kept.layers())?;
     if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
         if matches.get_flag("resume") && stage == Stage::Begun {

@@ -13,7 +13,8 @@ use clap::{Arg, ArgMatches, Command};
 use crate::base::{Error, ExitCode, HostPath, Result};
 use crate::changes::apply::note;
 use crate::changes::{Summary, layers_in};
-use crate::plan::Plan;
+use crate::host::Needs;
+use crate::plan::{self, Plan};
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record, Time};
 use crate::sys::clock;
@@ -56,7 +57,7 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let beginning = begin.prepare(&store)?;
     keep_in(&mut spec, &beginning.kept.layers(), &begin);
     let (answer, person) = (Answer::of(matches), Person::look());
-    let (record, result) = match run::plan_for(&spec) {
+    let (record, result) = match plan_for(&spec, &place) {
         Ok(plan) => launch(&beginning, &plan, &place.directory),
         Err(error) => (None, Err(error)),
     };
@@ -68,6 +69,12 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
         (Ok(status), None) => Ok(status),
         (Err(error), record) => Err(salvage(beginning, record, error)),
     }
+}
+
+/// What is known of the kernel since another try need not be tried again.
+fn plan_for(spec: &Spec, place: &Place) -> Result<Plan> {
+    let memory = Some(place.directories.data.join("kernel-overlay-works"));
+    run::plan_by(spec, &Needs { memory, ..plan::needs(spec) })
 }
 
 /// Weaker than any wish of the user, who may hide or show a part of it otherwise.

@@ -21,13 +21,12 @@ use serde::{Deserialize, Serialize};
 use super::{names, removal};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
 const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
-/// In the layers, as the sandbox has it.
-const LOCK: &str = "lock";
 const RECORD_LIMIT: usize = 1 << 20;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
@@ -70,23 +69,11 @@ pub struct End {
     pub status: u8,
 }
 
-/// Held while one is changed.
-#[derive(Debug)]
-pub struct Lock {
-    _held: OwnedFd,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Durability {
     /// Survives bryo, not the machine.
     InMemory,
     OnDisk,
-}
-
-enum Locked {
-    Ours(Lock),
-    /// By the process of that number.
-    Held(Text),
 }
 
 fn held_by(holder: &Text) -> Error {
@@ -290,23 +277,17 @@ impl Kept {
     /// Whether a sandbox, or somebody who changes them, has them now.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        let path = self.layers().join(LOCK);
-        file::open_path_for_reading(path.as_path())
-            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
+        Lock::is_held(&self.layers())
     }
 
     fn try_lock(&self) -> Result<Locked> {
         entry::make_directories(self.layers().as_path(), 0o700)?;
-        let path = self.layers().join(LOCK);
-        let held = entry::open_or_make_file(path.as_path(), 0o600)?;
-        if !entry::try_lock(held.as_fd())? {
-            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
-            return Ok(Locked::Held(Text::from(OsString::from_vec(holder))));
-        }
-        entry::truncate(held.as_fd())?;
-        let own = crate::sys::process::own_pid().to_string();
-        file::write_all(held.as_fd(), own.as_bytes())?;
-        Ok(Locked::Ours(Lock { _held: held }))
+        Lock::try_take(&self.layers())
+    }
+
+    /// What was written is all there, though the machine may have gone down since.
+    pub fn check_is_whole(&self) -> Result<()> {
+        sandbox::check_is_whole(&self.layers())
     }
 
     /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as

@@ -12,7 +12,7 @@ mod removal;
 mod trust;
 mod turn;
 
-pub use changes::{ChangeStore, End, Kept, Lock, Record, Time};
+pub use changes::{ChangeStore, End, Kept, Record, Time};
 pub use directory::Directories;
 pub use policy_file::{PolicyFile, policy_names};
 pub use project::{Found, ProjectFile, consult};
