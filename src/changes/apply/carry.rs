@@ -37,13 +37,15 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
         if run == Run::Resumed {
             settle(place, &step.act)?;
         }
-        take(place, &step.act)
+        take(place, &step.act, run)
     })?;
     sync(layers)?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
         let names = ways.names(number);
-        ways.place(&step, &names).and_then(|place| finish(&place, &step.act)).context(clause)
+        let dialect = layers.get(step.layer).map_or(Dialect::Kernel, |layer| layer.dialect);
+        let place = ways.place(&step, &names);
+        place.and_then(|place| finish(&place, &step.act, dialect)).context(clause)
     })?;
     sync(layers)
 }
@@ -67,7 +69,8 @@ fn each_place(
     })
 }
 
-fn sync(layers: &[Layer]) -> Result<()> {
+/// What was done to the directories of the host is on the disk.
+pub(super) fn sync(layers: &[Layer]) -> Result<()> {
     for layer in layers {
         if let Ok(lower) = file::open_without_links(layer.lower.as_path())
             && let Ok(lower) = entry::open_directory_at(lower.as_fd(), ".".as_ref())
@@ -121,12 +124,12 @@ fn forget_original(layer: &Spot<'_>, new: &Mark) -> Result<()> {
 }
 
 /// Takes a step that is settled, if it was not taken.
-fn take(place: &Place<'_>, act: &Act) -> Result<()> {
+fn take(place: &Place<'_>, act: &Act, run: Run) -> Result<()> {
     match act {
         Act::Replace { old, new } => replace(place, old, new),
         Act::Add { new } => add(place, new),
         Act::Remove { old } => remove(place, old),
-        Act::MakeDirectory { .. } => make_directory(place),
+        Act::MakeDirectory { .. } => make_directory(place, run),
         Act::SetDirectory { .. } => keep_attributes(place),
     }
 }
@@ -161,8 +164,17 @@ fn replace_by_copy(place: &Place<'_>, old: &Mark) -> Result<()> {
         part.remove()?;
         return Err(overtaken());
     }
-    transfer::copy_to_free(&part, &place.kept, &place.part)?;
+    // The exchange is on the disk before the store says that it was made: two filesystems keep no
+    // order between them.
     file::sync(host)?;
+    transfer::copy_to_free(&part, &place.kept, &place.part)?;
+    if expect(&part, old).is_err() {
+        // Written to while it was copied.
+        place.kept.remove()?;
+        entry::exchange(host, &place.part, host, place.host.name)?;
+        part.remove()?;
+        return Err(overtaken());
+    }
     part.remove()?;
     place.layer.remove()
 }
@@ -191,6 +203,7 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
             let part = place.host.beside(&place.part);
             entry::rename_to_free(host, place.host.name, host, &place.part)?;
             put_back_unless(&part, &place.host, old)?;
+            file::sync(host)?;
             transfer::move_to_free(&part, &place.kept, &place.part)
         }
         Err(e) => Err(e.into()),
@@ -206,10 +219,12 @@ fn put_back_unless(taken: &Spot<'_>, from: &Spot<'_>, old: &Mark) -> Result<()> 
     Err(overtaken())
 }
 
-fn make_directory(place: &Place<'_>) -> Result<()> {
+fn make_directory(place: &Place<'_>, run: Run) -> Result<()> {
+    let is_ours =
+        || -> Result<bool> { Ok(place.host.facts()?.is_some_and(|it| it.is_directory())) };
     match file::make_directory_at(place.host.directory()?, Path::new(place.host.name), 0o700) {
         Err(e) if e.errno != Errno::EEXIST => return Err(e.into()),
-        Err(_) if !place.host.facts()?.is_some_and(|it| it.is_directory()) => {
+        Err(_) if run == Run::First || !is_ours()? => {
             return Err(overtaken());
         }
         _ => {}
@@ -237,7 +252,7 @@ fn keep_attributes(place: &Place<'_>) -> Result<()> {
 }
 
 /// After all that is in it: what a directory looks like. What is left of it in the layer goes.
-fn finish(place: &Place<'_>, act: &Act) -> Result<()> {
+fn finish(place: &Place<'_>, act: &Act, dialect: Dialect) -> Result<()> {
     match act {
         Act::MakeDirectory { look } => {
             place.host.set_look(look)?;
@@ -250,7 +265,7 @@ fn finish(place: &Place<'_>, act: &Act) -> Result<()> {
             }
             place.host.set_look(after)
         }
-        Act::Remove { .. } => forget_whiteout(&place.layer),
+        Act::Remove { .. } => forget_whiteout(&place.layer, dialect),
         Act::Replace { .. } | Act::Add { .. } => Ok(()),
     }
 }
@@ -266,9 +281,13 @@ fn leave_layer_directory(layer: &Spot<'_>) -> Result<()> {
     }
 }
 
-fn forget_whiteout(layer: &Spot<'_>) -> Result<()> {
-    if layer.facts()?.is_some_and(|it| Dialect::Kernel.is_whiteout(&it)) {
+fn forget_whiteout(layer: &Spot<'_>, dialect: Dialect) -> Result<()> {
+    if layer.facts()?.is_some_and(|it| dialect.is_whiteout(&it)) {
         layer.remove()?;
+    }
+    // To the kernel, that is a name like any other.
+    if dialect == Dialect::Kernel {
+        return Ok(());
     }
     let note = [b".wh.", layer.name.as_encoded_bytes()].concat();
     // No driver writes a note whose name is too long to be one.
@@ -293,7 +312,7 @@ fn planned(layer: &Spot<'_>, new: &Mark) -> Result<Facts> {
 
 fn overtaken() -> Error {
     Error::new("it was changed outside just now").hint(
-        "look at it with `bryo diff`; `bryo apply --resume` goes on, `bryo undo` takes back what \
-         was applied",
+        "`bryo undo NAME` takes back what was applied; then `bryo apply NAME` tells what was \
+         overtaken",
     )
 }

@@ -1,14 +1,19 @@
 //! The paper of one apply: its steps, in their order, in a file that is complete before the first
 //! of them is taken: a line each, and a last one by which damage is told.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::random;
+use crate::sys::facts::{self, Type};
+use crate::sys::{entry, file, random};
 
 use super::line::{line, parsed};
 use super::step::Step;
+use super::transfer;
 
 /// How its first line begins, before the token of the apply.
 const HEADER: &str = "bryo apply 1 ";
@@ -24,13 +29,7 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn begin(path: &HostPath) -> Result<Self> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path.as_path())
-            .map_err(|e| Error::new(e.to_string()))
-            .context(|| format!("cannot write `{path}`"))?;
+        let file = make_file(path).context(|| format!("cannot write `{path}`"))?;
         let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
         let token = u64::from_ne_bytes(random::random_bytes());
         draft.write(&format!("{HEADER}{token:016x}"))?;
@@ -57,17 +56,41 @@ impl Draft {
     }
 }
 
+/// A new one, whatever bore that name before.
+pub(super) fn make_file(path: &HostPath) -> Result<File> {
+    let (directory, name) = directory_of(path)?;
+    transfer::remove(directory.as_fd(), name)?;
+    Ok(File::from(file::create_below(directory.as_fd(), Path::new(name), 0o600)?))
+}
+
+/// Nothing but a regular file is read, and no link is followed.
+fn open_file(path: &HostPath) -> Result<File> {
+    let (directory, name) = directory_of(path)?;
+    let fd = entry::open_file_at(directory.as_fd(), name)?;
+    match facts::facts(fd.as_fd())?.kind {
+        Type::Regular => Ok(File::from(fd)),
+        _ => Err(Error::new("it is no regular file")),
+    }
+}
+
+fn directory_of(path: &HostPath) -> Result<(OwnedFd, &OsStr)> {
+    let (Some(parent), Some(name)) = (path.as_path().parent(), path.as_path().file_name()) else {
+        return Err(Error::new("it is no path of a file"));
+    };
+    Ok((file::open_path_for_reading(parent)?, name))
+}
+
 fn cannot_write(error: std::io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write down what is to be applied")
 }
 
 fn last_line(steps: u64, sum: Sum) -> String {
-    format!("{COMPLETE}{steps} {:016x}", sum.0)
+    format!("{COMPLETE}{steps} {sum}")
 }
 
 /// Of damage, not of malice: FNV-1a (draft-eastlake-fnv).
 #[derive(Clone, Copy)]
-struct Sum(u64);
+pub(super) struct Sum(u64);
 
 impl Default for Sum {
     fn default() -> Self {
@@ -75,8 +98,14 @@ impl Default for Sum {
     }
 }
 
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 impl Sum {
-    fn add(&mut self, line: &str) {
+    pub(super) fn add(&mut self, line: &str) {
         for byte in line.bytes().chain([b'\n']) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
@@ -177,7 +206,7 @@ impl<'a> Lines<'a> {
     fn open_at(path: &'a HostPath, at: u64) -> Result<Self> {
         let clause = || format!("cannot read `{path}`");
         let said = |e: std::io::Error| Error::new(e.to_string());
-        let mut file = File::open(path.as_path()).map_err(said).context(clause)?;
+        let mut file = open_file(path).context(clause)?;
         file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
         Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
     }

@@ -47,6 +47,11 @@ pub(super) struct StepNames {
     part: OsString,
 }
 
+/// How the names begin that the copies of one apply bear until they are whole.
+pub(super) fn part_prefix(token: &str) -> String {
+    format!(".bryo-{token}-")
+}
+
 impl Ways {
     /// `token` makes temporary names those of one apply.
     pub(super) fn open(layers: &[Layer], kept: &HostPath, token: String) -> Result<Self> {
@@ -62,7 +67,7 @@ impl Ways {
     pub(super) fn names(&self, number: u64) -> StepNames {
         StepNames {
             number: OsString::from(number.to_string()),
-            part: OsString::from(format!(".bryo-{}-{number}", self.token)),
+            part: OsString::from(format!("{}{number}", part_prefix(&self.token))),
         }
     }
 
