@@ -10,11 +10,12 @@ use std::path::Path;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::dialect::Dialect;
 use crate::changes::layer::Layer;
-use crate::sys::facts::Facts;
+use crate::sys::facts::{Facts, Moment};
 use crate::sys::{Errno, entry, file};
 
 use super::journal;
 use super::place::{Place, Spot, Ways, shown};
+use super::planning::holds_any;
 use super::step::{Act, Mark, Step};
 use super::transfer;
 
@@ -28,7 +29,7 @@ pub enum Run {
 /// Takes every step of the paper that was not taken before. What it replaces goes to the directory
 /// `kept`, under the number of the step.
 pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // What is renamed into place must be on the disk before its new name is.
     for layer in layers {
         file::sync_filesystem(layer.upper.as_fd())?;
@@ -39,7 +40,7 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
         }
         take(place, &step.act, run)
     })?;
-    sync(layers)?;
+    ways.sync()?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
         let names = ways.names(number);
@@ -47,12 +48,12 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
         let place = ways.place(&step, &names);
         place.and_then(|place| finish(&place, &step.act, dialect)).context(clause)
     })?;
-    sync(layers)
+    ways.sync()
 }
 
 /// The step that a killed run was at is either done or not afterwards.
 pub(super) fn settle_all(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     each_place(layers, &mut ways, paper, &mut |place, step| settle(place, &step.act))
 }
 
@@ -67,18 +68,6 @@ fn each_place(
         let names = ways.names(number);
         ways.place(&step, &names).and_then(|place| act(&place, &step)).context(clause)
     })
-}
-
-/// What was done to the directories of the host is on the disk.
-pub(super) fn sync(layers: &[Layer]) -> Result<()> {
-    for layer in layers {
-        if let Ok(lower) = file::open_without_links(layer.lower.as_path())
-            && let Ok(lower) = entry::open_directory_at(lower.as_fd(), ".".as_ref())
-        {
-            file::sync_filesystem(lower.as_fd())?;
-        }
-    }
-    Ok(())
 }
 
 fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
@@ -197,12 +186,12 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
     expect(&place.host, old)?;
     let (host, kept) = (place.host.directory()?, place.kept.directory()?);
     match entry::rename_to_free(host, place.host.name, kept, place.kept.name) {
-        Ok(()) => put_back_unless(&place.kept, &place.host, old),
+        Ok(()) => put_back_unless(&place.kept, place, old),
         Err(e) if e.errno == Errno::EXDEV => {
             // Gone at once, then copied.
             let part = place.host.beside(&place.part);
             entry::rename_to_free(host, place.host.name, host, &place.part)?;
-            put_back_unless(&part, &place.host, old)?;
+            put_back_unless(&part, place, old)?;
             file::sync(host)?;
             transfer::move_to_free(&part, &place.kept, &place.part)
         }
@@ -211,12 +200,28 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
 }
 
 /// What was taken away must be what was planned to go.
-fn put_back_unless(taken: &Spot<'_>, from: &Spot<'_>, old: &Mark) -> Result<()> {
-    if expect(taken, old).is_ok() {
+fn put_back_unless(taken: &Spot<'_>, place: &Place<'_>, old: &Mark) -> Result<()> {
+    if expect(taken, old).is_ok() && !is_changed_within(taken, place.planned)? {
         return Ok(());
     }
-    entry::rename_to_free(taken.directory()?, taken.name, from.directory()?, from.name)?;
+    let host = place.host;
+    entry::rename_to_free(taken.directory()?, taken.name, host.directory()?, host.name)?;
     Err(overtaken())
+}
+
+/// Whether something in a directory was changed since it was looked at.
+fn is_changed_within(spot: &Spot<'_>, since: Moment) -> Result<bool> {
+    match spot.facts()? {
+        Some(facts) if facts.is_directory() => {
+            // Steps before this one may have moved another name of the same file.
+            let is_new = |it: &Facts| match it.links > 1 && !it.is_directory() {
+                true => it.modified > since,
+                false => it.changed > since,
+            };
+            holds_any(spot.open()?.as_fd(), &is_new)
+        }
+        _ => Ok(false),
+    }
 }
 
 fn make_directory(place: &Place<'_>, run: Run) -> Result<()> {

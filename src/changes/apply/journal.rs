@@ -8,14 +8,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::facts::{self, Type};
+use crate::sys::facts::{self, Moment, Type};
 use crate::sys::{entry, file, random};
 
-use super::line::{line, parsed};
+use super::line::{line, moment, parsed, parsed_moment};
 use super::step::Step;
 use super::transfer;
 
-/// How its first line begins, before the token of the apply.
+/// How its first line begins, before the token of the apply and when its planning began.
 const HEADER: &str = "bryo apply 1 ";
 /// How its last line begins, before the number of steps and the sum of all lines before it.
 const COMPLETE: &str = "complete ";
@@ -30,9 +30,11 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn begin(path: &HostPath) -> Result<Self> {
         let file = make_file(path).context(|| format!("cannot write `{path}`"))?;
+        // By the clock that stamps files.
+        let began = facts::facts(file.as_fd())?.changed;
         let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
         let token = u64::from_ne_bytes(random::random_bytes());
-        draft.write(&format!("{HEADER}{token:016x}"))?;
+        draft.write(&format!("{HEADER}{token:016x} {}", moment(&began)))?;
         Ok(draft)
     }
 
@@ -112,19 +114,27 @@ impl Sum {
     }
 }
 
-/// Reads the whole paper and finds it undamaged; its token.
-pub(super) fn token(path: &HostPath) -> Result<String> {
+/// What its first line says.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// By which the temporary names of one apply are told from those of another.
+    pub(super) token: String,
+    /// When its planning began.
+    pub(super) began: Moment,
+}
+
+/// Reads the whole paper and finds it undamaged; its head.
+pub(super) fn head(path: &HostPath) -> Result<Head> {
     let mut lines = Lines::open(path)?;
     let first = lines.next_line()?.map(str::to_owned).unwrap_or_default();
-    let token = first.strip_prefix(HEADER).filter(|token| is_token(token));
-    let token = token.ok_or_else(|| damaged(path, 0))?.to_owned();
+    let head = first.strip_prefix(HEADER).and_then(parsed_head).ok_or_else(|| damaged(path, 0))?;
     let mut sum = Sum::default();
     sum.add(&first);
     let mut steps = 0;
     while let Some(line) = lines.next_line()? {
         if line.starts_with(COMPLETE) {
             let is_right = line == last_line(steps, sum) && lines.next_line()?.is_none();
-            return if is_right { Ok(token) } else { Err(damaged(path, steps + 1)) };
+            return if is_right { Ok(head) } else { Err(damaged(path, steps + 1)) };
         }
         if parsed(line).is_none() {
             return Err(damaged(path, steps + 1));
@@ -135,8 +145,12 @@ pub(super) fn token(path: &HostPath) -> Result<String> {
     Err(damaged(path, steps + 1))
 }
 
-fn is_token(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+fn parsed_head(text: &str) -> Option<Head> {
+    let mut words = text.split(' ');
+    let token = words.next()?.to_owned();
+    let is_token = token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let head = Head { token, began: parsed_moment(&mut words)? };
+    (is_token && words.next().is_none()).then_some(head)
 }
 
 /// Reads a paper that was found undamaged, step by step.

@@ -49,7 +49,7 @@ pub fn undo_is_possible(
     undo: &HostPath,
     extent: Extent,
 ) -> Result<Vec<Conflict>> {
-    let token = journal::token(paper)?;
+    let head = journal::head(paper)?;
     let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
     journal::each_step(paper, |_, step| {
         if matches!(step.act, Act::MakeDirectory { .. } | Act::Add { .. }) {
@@ -58,8 +58,8 @@ pub fn undo_is_possible(
         Ok(())
     })?;
     made.sort();
-    let asked = Asked { extent, made, part: part_prefix(&token) };
-    let mut ways = Ways::open(layers, undo, token)?;
+    let asked = Asked { extent, made, part: part_prefix(&head.token) };
+    let mut ways = Ways::open(layers, undo, head)?;
     let mut conflicts = Vec::new();
     journal::each_step(paper, |number, step| {
         if let Some(why) = asked.hindrance(&mut ways, number, &step)? {
@@ -151,7 +151,7 @@ pub fn settle(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()>
 
 /// Takes back every step that was taken. A run that was killed is gone on with by the same call.
 pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touched) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {
         let names = ways.names(number);
@@ -167,7 +167,7 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touche
         place.and_then(|place| take_back(&place, &step.act, touched)).context(clause)
     })?;
     // What was kept of it may be forgotten after this.
-    carry::sync(layers)
+    ways.sync()
 }
 
 fn remake(place: &Place<'_>, mode: u32) -> Result<()> {
