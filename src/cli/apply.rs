@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Context, Error, Result, Text};
-use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
+use crate::changes::apply::{self, Conflict, Extent, OnConflict, Planned, Run, Touched, Wish};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
@@ -38,7 +38,12 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name())
+    Command::new("undo").about("Take the last apply back").arg(name()).arg(
+        Arg::new("force")
+            .long("force")
+            .action(ArgAction::SetTrue)
+            .help("Also what was changed since: it is put among the changes"),
+    )
 }
 
 fn name() -> Arg {
@@ -170,28 +175,32 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
     let _lock = kept.lock()?;
     let layers = layers_in(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);
-    let turn = match Turn::newest(&kept)? {
-        Some((turn, Stage::Applied)) => {
-            let conflicts =
-                apply::undo_is_possible(&layers, &turn.paper(Stage::Applied), &turn.undo())?;
-            if !conflicts.is_empty() {
-                tell(&conflicts);
-                return Err(Error::new("its files were changed since").within(clause()));
-            }
-            turn.come(Stage::Applied, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::Begun)) => {
-            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
-            turn.come(Stage::Begun, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::TakenBackInPart)) => turn,
+    let (turn, stage) = match Turn::newest(&kept)? {
         Some((_, Stage::Planned)) | None => {
             return Err(Error::new("nothing of it was applied").within(clause()));
         }
+        Some(newest) => newest,
     };
-    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
+    if stage == Stage::Begun {
+        apply::settle(&layers, &turn.paper(stage), &turn.undo())?;
+    }
+    let extent = if stage == Stage::Applied { Extent::Whole } else { Extent::Part };
+    let conflicts = apply::undo_is_possible(&layers, &turn.paper(stage), &turn.undo(), extent)?;
+    let touched = match matches.get_flag("force") {
+        true => Touched::IsTakenAlong,
+        false => Touched::Stays,
+    };
+    if !conflicts.is_empty() && touched == Touched::Stays {
+        tell(&conflicts);
+        return Err(Error::new("its files were changed since").within(clause()).hint(format!(
+            "`bryo undo {} --force` puts them among the changes, and the old ones in their place",
+            kept.name
+        )));
+    }
+    if stage != Stage::TakenBackInPart {
+        turn.come(stage, Stage::TakenBackInPart)?;
+    }
+    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo(), touched)?;
     apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));

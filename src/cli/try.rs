@@ -20,6 +20,7 @@ use crate::store::{ChangeStore, End, Kept, Record, Time};
 use crate::sys::clock;
 use crate::sys::facts::Moment;
 
+use super::discard::HalfDone;
 use super::policy::Place;
 use super::{help, print, run};
 use answer::Answer;
@@ -190,8 +191,5 @@ fn end(
 }
 
 fn discard(kept: Kept) -> Result<()> {
-    let name = kept.name.clone();
-    kept.remove()?;
-    print::note(&format!("discarded {name}"));
-    Ok(())
+    super::discard::whole(kept, HalfDone::Stays)
 }
