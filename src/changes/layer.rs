@@ -31,6 +31,13 @@ pub struct Sheet {
     pub upper: OwnedFd,
 }
 
+impl Layer {
+    /// Whether nothing was written, nor deleted.
+    fn is_empty(&self) -> bool {
+        file::is_empty_directory(self.upper.as_fd()).unwrap_or(false)
+    }
+}
+
 /// What the owners of files in a layer tell.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Owners {
@@ -42,10 +49,26 @@ pub enum Owners {
 /// Every layer of a place, in the order of the directories below them, each over those that the
 /// place is stacked on. From now on this process may read all that its user owns.
 pub fn layers_in(place: &HostPath) -> Result<Vec<Layer>> {
-    let mut layers = layers_over_host(place)?;
+    // Most tries write nothing: they need no right to read it.
+    match open_stack(place) {
+        Ok(layers) if layers.iter().all(Layer::is_empty) => return Ok(layers),
+        _ => take_over_own_files(),
+    }
+    open_stack(place)
+}
+
+/// The same, each over the host alone, as they are once all that the place is stacked on was
+/// applied.
+pub fn layers_over_host(place: &HostPath) -> Result<Vec<Layer>> {
+    take_over_own_files();
+    open_layers(place)
+}
+
+fn open_stack(place: &HostPath) -> Result<Vec<Layer>> {
+    let mut layers = open_layers(place)?;
     let below = stack::below(place).context(|| format!("cannot read the changes in `{place}`"))?;
     for neighbour in &below {
-        for sheet in layers_over_host(neighbour)? {
+        for sheet in open_layers(neighbour)? {
             if let Some(layer) = layers.iter_mut().find(|it| it.lower == sheet.lower) {
                 layer.below.push(Sheet { dialect: sheet.dialect, upper: sheet.upper });
             }
@@ -54,10 +77,7 @@ pub fn layers_in(place: &HostPath) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-/// The same, each over the host alone, as they are once all that the place is stacked on was
-/// applied.
-pub fn layers_over_host(place: &HostPath) -> Result<Vec<Layer>> {
-    take_over_own_files();
+fn open_layers(place: &HostPath) -> Result<Vec<Layer>> {
     let clause = || format!("cannot read the changes in `{place}`");
     let base = file::open_path_for_reading(place.as_path()).context(clause)?;
     let dialect = dialect(base.as_fd()).context(clause)?;

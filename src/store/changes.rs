@@ -19,7 +19,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{names, removal};
+use super::turn::Turn;
+use super::{names, removal, shape};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::sandbox::{self, Lock, Locked};
@@ -29,6 +30,8 @@ const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
 const RECORD_LIMIT: usize = 1 << 20;
+/// How much is shown of the command of whoever holds the lock.
+const COMMAND_SHOWN: usize = 120;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
 
@@ -75,6 +78,29 @@ enum Durability {
     /// Survives bryo, not the machine.
     InMemory,
     OnDisk,
+}
+
+fn held_by(holders: &[Text]) -> Error {
+    let one = |holder: &Text| {
+        let what = what_runs(holder).map_or_else(String::new, |command| format!(" (`{command}`)"));
+        format!("{holder}{what}")
+    };
+    let all: Vec<String> = holders.iter().map(one).collect();
+    let said = match all.as_slice() {
+        [only] => format!("process {only} is"),
+        several => format!("processes {} are", several.join(" and ")),
+    };
+    Error::new(format!("{said} using them")).hint("wait until it has ended")
+}
+
+/// The words of its command.
+fn what_runs(process: &Text) -> Option<Text> {
+    let number: u32 = std::str::from_utf8(process.as_bytes()).ok()?.parse().ok()?;
+    let words =
+        file::read_path(Path::new(&format!("/proc/{number}/cmdline")), COMMAND_SHOWN).ok()?;
+    let mut words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+    words.retain(|word| !word.is_empty());
+    (!words.is_empty()).then(|| Text::from(OsString::from_vec(words.join(&b' '))))
 }
 
 impl ChangeStore {
@@ -271,6 +297,11 @@ impl Kept {
         let _lock = self.lock()?;
         let clause = || format!("cannot go on with the changes `{}`", self.name);
         store.expect_nothing_above(self).context(clause)?;
+        if Turn::half_done(self)?.is_some() {
+            return Err(Error::new("an apply of them was cut short")
+                .within(format!("cannot go on with `{}`", self.name))
+                .hint(format!("`bryo undo {}` takes it back", self.name)));
+        }
         let record = Record {
             command: command.iter().map(ToString::to_string).collect(),
             ended: None,
@@ -283,21 +314,45 @@ impl Kept {
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
-        sandbox::lock_alone(&self.layers()).and_then(Locked::ours).context(clause)
+        shape::check(self.open()?.as_fd()).context(clause)?;
+        match self.try_lock().context(clause)? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Held(holders) => Err(held_by(&holders)).context(clause),
+        }
     }
 
     /// Whether a sandbox, or somebody who changes them, has them now.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        sandbox::is_locked(&self.layers())
+        Lock::is_held(&self.layers())
     }
 
-    /// Removes all of it, unless somebody uses it, or something lies on it. What is damaged too much to be locked goes as
-    /// well.
+    /// Nobody writes to them until it is dropped.
+    pub fn lock_with_others(&self) -> Result<Lock> {
+        let clause = || format!("cannot use the changes `{}`", self.name);
+        match Lock::try_take_with_others(&self.layers()).context(clause)? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Held(holders) => Err(held_by(&holders)).context(clause),
+        }
+    }
+
+    fn try_lock(&self) -> Result<Locked> {
+        entry::make_directories(self.layers().as_path(), 0o700)?;
+        Lock::try_take(&self.layers())
+    }
+
+    /// What was written is all there, though the machine may have gone down since.
+    pub fn check_is_whole(&self) -> Result<()> {
+        sandbox::check_is_whole(&self.layers())
+    }
+
+    /// Removes all of it, unless somebody uses it, or something lies on it. What is damaged too
+    /// much to be locked goes as well.
     pub fn remove(self) -> Result<()> {
         let clause = || format!("cannot remove the changes `{}`", self.name);
-        let _lock = match sandbox::lock_alone(&self.layers()) {
-            Ok(locked) => Some(locked.ours().context(clause)?),
+        let _lock = match self.try_lock() {
+            Ok(Locked::Held(holders)) => return Err(held_by(&holders)).context(clause),
+            Ok(Locked::Ours(lock)) => Some(lock),
             Err(_) => None,
         };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));

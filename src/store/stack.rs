@@ -8,7 +8,6 @@ use super::changes::{ChangeStore, Kept};
 use crate::base::wording::all_of;
 use crate::base::{Context, Error, Result};
 use crate::host::stack;
-use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{entry, file};
 
 impl Kept {
@@ -26,13 +25,6 @@ impl Kept {
         let note = file::create_below(base.as_fd(), Path::new(stack::NOTE), 0o600);
         let note = note.context(clause)?;
         file::write_all(note.as_fd(), stack::note_of(&below.name).as_bytes()).context(clause)
-    }
-
-    /// Nobody writes to them until it is dropped.
-    pub fn lock_with_others(&self) -> Result<Lock> {
-        sandbox::lock_with_others(&self.layers())
-            .and_then(Locked::ours)
-            .context(|| format!("cannot use the changes `{}`", self.name))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sys::Errno;
 use crate::sys::mount::{self, FsOption};
 
 use super::below::Below;
-use super::{Keeping, NO_PRIVILEGE, open_lower, upper};
+use super::{Keeping, NO_PRIVILEGE, open_lower, unsynced, upper};
 
 /// What fsconfig(2) takes as a string (`strndup_user` in fs/fsopen.c takes 256 with its end). Longer
 /// lists are given one by one, which Linux 6.8 takes (`lowerdir+`).
@@ -38,6 +38,9 @@ impl Uppers<'_> {
         name: &str,
     ) -> Result<OwnedFd> {
         let layer = upper::open(self.base, name, lower, path, self.keeping)?;
+        if self.keeping == Keeping::Kept {
+            unsynced::forget_kernels_mark(layer.work.as_fd())?;
+        }
         let mut lowers = self.below.over(path)?;
         lowers.push(lower);
         let lowers: Vec<String> = lowers.into_iter().map(mount::path_of_descriptor).collect();
@@ -52,11 +55,10 @@ impl Uppers<'_> {
             FsOption::Text("upperdir", &upper),
             FsOption::Text("workdir", &work),
             FsOption::Flag("userxattr"),
+            // No sync at each copy-up: what ends with the run need not survive a crash, and what is
+            // kept is brought to the disk at the end.
+            FsOption::Flag("volatile"),
         ]);
-        if self.keeping == Keeping::ThrownAway {
-            // No sync at each copy-up: what ends with the run need not survive a crash.
-            options.push(FsOption::Flag("volatile"));
-        }
         mount::new_filesystem("overlay", &options, NO_PRIVILEGE).map_err(|e| {
             if joined.len() > LONGEST_OPTION && e.errno == Errno::EINVAL {
                 return too_high(lowers.len());

@@ -1,89 +1,82 @@
-//! The lock of kept layers. Whoever writes to them holds it alone, a sandbox or somebody who changes
-//! what is kept; sandboxes whose layers lie over them hold it with one another.
-//!
-//! It goes with the last process that has it, however that ends.
+//! The lock of a directory that keeps overlays: whoever writes to them or changes them holds it alone,
+//! and his process number stands in it. Sandboxes whose layers lie over them hold it with one another.
 
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{HostPath, Result, Text};
 use crate::sys::{entry, facts, file, process};
 
-const NAME: &str = "lock";
+pub(super) const NAME: &str = "lock";
+/// How many bytes a process number takes; what follows is not the lock's.
+pub(super) const NUMBER: usize = 11;
 
-/// Held until it is dropped.
+/// Free again when its holder drops it, or dies.
 #[derive(Debug)]
-pub struct Lock {
-    _held: OwnedFd,
-}
+pub struct Lock(OwnedFd);
 
 #[derive(Debug)]
 pub enum Locked {
     Ours(Lock),
-    /// By processes, as a message names them.
-    Held(Text),
+    /// By the processes of these numbers.
+    Held(Vec<Text>),
 }
 
-impl Locked {
-    pub fn ours(self) -> Result<Lock> {
-        match self {
-            Self::Ours(lock) => Ok(lock),
-            Self::Held(holders) => {
-                Err(Error::new(format!("{holders} using them")).hint("wait until it has ended"))
-            }
+impl From<Lock> for OwnedFd {
+    fn from(lock: Lock) -> Self {
+        lock.0
+    }
+}
+
+impl Lock {
+    /// Takes it, unless somebody has it; the directory must be there.
+    pub fn try_take(directory: &HostPath) -> Result<Locked> {
+        let lock = entry::open_or_make_file(directory.join(NAME).as_path(), 0o600)?;
+        if !entry::try_lock(lock.as_fd())? {
+            return Ok(Locked::Held(holders(lock.as_fd())));
         }
+        // As wide as any number, so that nothing of an earlier one is left. To truncate it first
+        // would have ext4 write it to the disk (`auto_da_alloc`, ext4(5)).
+        let number = format!("{:<NUMBER$}", process::own_pid());
+        file::write_all(lock.as_fd(), number.as_bytes())?;
+        Ok(Locked::Ours(Self(lock)))
+    }
+
+    /// The same with all others who do no more than this: nobody writes there meanwhile.
+    pub fn try_take_with_others(directory: &HostPath) -> Result<Locked> {
+        let lock = entry::open_or_make_file(directory.join(NAME).as_path(), 0o600)?;
+        Ok(match entry::try_lock_with_others(lock.as_fd())? {
+            true => Locked::Ours(Self(lock)),
+            false => Locked::Held(holders(lock.as_fd())),
+        })
+    }
+
+    /// Behind the number, for whoever writes to the overlays.
+    pub(super) fn note(&self, said: &[u8]) -> Result<()> {
+        Ok(entry::write_at(self.0.as_fd(), said, NUMBER as u64)?)
+    }
+
+    /// Whether somebody has it; it is not touched.
+    #[must_use]
+    pub fn is_held(directory: &HostPath) -> bool {
+        file::open_path_for_reading(directory.join(NAME).as_path())
+            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
     }
 }
 
-/// Nobody else has the layers.
-pub fn lock_alone(layers: &HostPath) -> Result<Locked> {
-    entry::make_directories(layers.as_path(), 0o700)?;
-    let held = open(layers)?;
-    if !entry::try_lock(held.as_fd())? {
-        return Ok(Locked::Held(holders(held.as_fd())));
-    }
-    entry::truncate(held.as_fd())?;
-    file::write_all(held.as_fd(), process::own_pid().to_string().as_bytes())?;
-    Ok(Locked::Ours(Lock { _held: held }))
-}
-
-/// Nobody writes to the layers.
-pub fn lock_with_others(layers: &HostPath) -> Result<Locked> {
-    let held = open(layers)?;
-    Ok(match entry::try_lock_with_others(held.as_fd())? {
-        true => Locked::Ours(Lock { _held: held }),
-        false => Locked::Held(holders(held.as_fd())),
-    })
-}
-
-/// Whether anybody has the layers.
-#[must_use]
-pub fn is_locked(layers: &HostPath) -> bool {
-    file::open_path_for_reading(layers.join(NAME).as_path())
-        .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
-}
-
-fn open(layers: &HostPath) -> Result<OwnedFd> {
-    Ok(entry::open_or_make_file(layers.join(NAME).as_path(), 0o600)?)
-}
-
-/// `process 17 is`, `processes 17 and 18 are`: those that hold it together leave no note in it.
-fn holders(lock: BorrowedFd<'_>) -> Text {
+/// Those who hold it together leave no number in it; the kernel knows them all.
+fn holders(lock: BorrowedFd<'_>) -> Vec<Text> {
     let table = file::read_path(Path::new("/proc/locks"), 16 << 20).unwrap_or_default();
     let inode = facts::facts(lock).map(|it| it.inode.number).unwrap_or_default();
     let holders = holders_in(&String::from_utf8_lossy(&table), inode);
-    match holders.as_slice() {
-        // Where the table is closed, there is the note of the last one who was alone.
-        [] => {
-            let noted = file::read_all(lock, 32).unwrap_or_default();
-            let noted = Text::from(OsString::from_vec(noted));
-            Text::from(format!("process {noted} is"))
-        }
-        [only] => Text::from(format!("process {only} is")),
-        several => Text::from(format!("processes {} are", several.join(" and "))),
+    if !holders.is_empty() {
+        return holders.into_iter().map(Text::from).collect();
     }
+    // Where the table is closed, there is the number of the last one who was alone.
+    let said = file::read_all(lock, NUMBER).unwrap_or_default();
+    vec![Text::from(OsString::from_vec(said.trim_ascii().to_vec()))]
 }
 
 /// By a table such as /proc/locks (proc_locks(5)): `1: FLOCK  ADVISORY  READ 17 fe:00:99 0 EOF`.

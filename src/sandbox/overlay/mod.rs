@@ -14,6 +14,7 @@ mod outside;
 mod removal;
 mod scratch;
 mod spine;
+mod unsynced;
 mod upper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,10 +29,11 @@ use super::wire::Wire;
 
 use below::Below;
 
-pub use lock::{Lock, Locked, is_locked, lock_alone, lock_with_others};
+pub use lock::{Lock, Locked};
 pub(super) use outside::{Outside, let_helpers_in};
 pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
+pub use unsynced::check_is_whole;
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 

@@ -7,12 +7,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
 use crate::sys::{Errno, entry, file, process};
 
-use super::lock::{Lock, Locked, lock_alone, lock_with_others};
-use super::{Keeping, named, removal};
+use super::lock::{Lock, Locked};
+use super::{Keeping, named, removal, unsynced};
 
 /// How often a name is tried that somebody else might take or sweep away at the same moment.
 const TRIES: u32 = 16;
@@ -51,6 +51,15 @@ impl Scratch {
             ScratchPlan::Kept { directory } => kept(directory, overlay)
                 .context(|| format!("cannot keep an overlay in `{directory}`"))
                 .map(Some),
+        }
+    }
+
+    /// The run is over, and nobody writes there any more.
+    pub(super) fn end(&self) -> Result<()> {
+        match self.keeping {
+            Keeping::Kept => unsynced::sync(&self.directory)
+                .context(|| format!("cannot keep all of an overlay in `{}`", self.directory)),
+            Keeping::ThrownAway => Ok(()),
         }
     }
 
@@ -154,15 +163,17 @@ fn check_whose(parent: &HostPath) -> Result<()> {
 }
 
 fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
-    let lock = match lock_alone(directory)? {
+    entry::make_directories(directory.as_path(), 0o700)?;
+    let lock = match Lock::try_take(directory)? {
         Locked::Ours(lock) => lock,
         Locked::Held(holders) => {
-            return Err(Error::new(format!("{holders} using it"))
+            return Err(Error::new(format!("{} using it", who(&holders)))
                 .hint("wait until that run has ended, or name another directory"));
         }
     };
     let below = overlay.below.iter().map(hold_below).collect::<Result<_>>()?;
     record_driver(directory, &overlay.driver)?;
+    unsynced::mark(directory, &lock)?;
     Ok(Scratch {
         directory: directory.clone(),
         keeping: Keeping::Kept,
@@ -173,9 +184,23 @@ fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
 
 /// Others may read it meanwhile as we do; nobody writes to it.
 fn hold_below(layers: &HostPath) -> Result<Lock> {
-    lock_with_others(layers)
-        .and_then(Locked::ours)
-        .context(|| format!("cannot stack it on `{layers}`"))
+    let clause = || format!("cannot stack it on `{layers}`");
+    unsynced::check_is_whole(layers).context(clause)?;
+    match Lock::try_take_with_others(layers).context(clause)? {
+        Locked::Ours(lock) => Ok(lock),
+        Locked::Held(holders) => Err(Error::new(format!("{} using them", who(&holders)))
+            .within(clause())
+            .hint("wait until it has ended")),
+    }
+}
+
+/// `process 17 is`.
+fn who(holders: &[Text]) -> String {
+    let numbers: Vec<String> = holders.iter().map(ToString::to_string).collect();
+    match numbers.as_slice() {
+        [only] => format!("process {only} is"),
+        several => format!("processes {} are", several.join(" and ")),
+    }
 }
 
 /// Written once; that it says the same again was decided with the plan.
