@@ -1,16 +1,17 @@
 //! `bryo try --stack`: changes on top of changes; what is below is never written to, the top can be
 //! dropped alone, and what is applied from the bottom up is what plain commands would have made.
 
+mod kinds;
+mod meanwhile;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::process::Signal;
+use crate::support::{Bryo, Home};
 
-use crate::support::{Bryo, Home, place};
-
-use super::{attempt, kept, verb, wait_until};
+use super::{attempt, kept, verb};
 
 const DRIVERS: [&str; 2] = ["kernel", "fuse"];
 
@@ -220,71 +221,6 @@ fn the_same_where_the_layers_are_on_another_filesystem() {
 }
 
 #[test]
-fn what_others_changed_meanwhile_is_a_conflict_all_the_same() {
-    let changed = "it was changed outside since the sandbox began";
-    let within = "something in it was changed outside since the sandbox began";
-    let cases = [
-        // Of the base, and changed after it was applied.
-        ("echo outside > n", "/n", changed),
-        ("touch del/z", "/del", within),
-        // Of the host, which the base has not changed.
-        ("echo outside > h", "/h", changed),
-        ("echo outside > del/stray", "/del", within),
-        ("mkdir del/stray", "/del", within),
-        // Removed by the base, made again by the top and by somebody else.
-        ("echo outside > gone", "/gone", "it was made outside since the sandbox began"),
-        ("rm n", "/n", "it was removed outside since the sandbox began"),
-    ];
-    for (number, (outside, path, why)) in cases.into_iter().enumerate() {
-        let home = home();
-        base(&home, DRIVERS[number % 2]);
-        top(&home);
-        verb(&home, "apply").arg("base").stderr_any().check();
-        Bryo::program("/bin/sh").at(&home).args(["-c", outside]).check();
-        let before = tree(&home.work());
-        let refused = verb(&home, "apply").arg("top").status(125);
-        let refused = refused.stderr_contains("1 change overtaken by changes outside");
-        refused.stderr_contains(format!("work{path}`: {why}")).check();
-        assert_eq!(tree(&home.work()), before);
-    }
-}
-
-#[test]
-fn what_was_changed_before_the_base_was_applied_is_a_conflict_of_both() {
-    let home = home();
-    base(&home, "kernel");
-    top(&home);
-    home.scratch().write("work/del/stray", "outside\n");
-    home.scratch().write("work/a", "outside\n");
-    verb(&home, "apply").arg("base").status(125).stderr_contains("1 change overtaken").check();
-    verb(&home, "apply").args(["base", "--force"]).stderr_any().check();
-    let refused = verb(&home, "apply").arg("top").status(125);
-    refused.stderr_contains("1 change overtaken").stderr_contains("work/del`").check();
-}
-
-#[test]
-fn a_try_that_was_killed_before_it_could_look_below_is_applied_as_well() {
-    let [_, both] = plainly();
-    for driver in DRIVERS {
-        let home = home();
-        base(&home, driver);
-        let running = attempt(&home)
-            .args(["--name", "top", "--stack", "base"])
-            .shell(&format!("{TOP}; echo here; sleep 60"))
-            .start();
-        running.wait_for("here");
-        running.signal(Signal::KILL);
-        assert_eq!(running.finish().status, 137);
-        let listed = || verb(&home, "changes").stdout_any().check().text().contains("cut short");
-        wait_until(|| listed().then_some(()));
-        assert!(!kept(&home, "top/baseline").exists());
-        verb(&home, "apply").arg("base").stderr_any().check();
-        verb(&home, "apply").arg("top").stderr_any().check();
-        assert_eq!(tree(&home.work()), both, "{driver}");
-    }
-}
-
-#[test]
 fn what_others_lie_on_is_not_discarded_or_gone_on_with() {
     let home = home();
     base(&home, "kernel");
@@ -331,104 +267,6 @@ fn a_part_of_the_top_is_discarded_and_the_base_shows_again() {
 }
 
 #[test]
-fn two_at_once_over_one_and_nobody_changes_it_meanwhile() {
-    for driver in DRIVERS {
-        let home = home();
-        base(&home, driver);
-        let start = |name: &str| {
-            let run = attempt(&home).args(["--name", name, "--stack", "base"]).stdin_piped();
-            let running = run.shell("cat n; echo here; read go; echo $go > n").start();
-            running.wait_for("here");
-            running
-        };
-        let (mut one, mut two) = (start("one"), start("two"));
-        let both = [one.pid(), two.pid()].map(|pid| pid.to_string());
-        for run in [
-            verb(&home, "apply").arg("base"),
-            verb(&home, "undo").arg("base"),
-            verb(&home, "discard").arg("base"),
-            verb(&home, "discard").args(["base", "a"]),
-            attempt(&home).args(["--on", "base"]).shell("true"),
-        ] {
-            let outcome = run.status(125).stderr_contains("are using them").check();
-            assert!(both.iter().all(|pid| outcome.talk().contains(pid)), "{}", outcome.talk());
-        }
-        one.send("1\n");
-        two.send("2\n");
-        for (running, name, content) in [(one, "one", "1\n"), (two, "two", "2\n")] {
-            let outcome = running.finish();
-            assert_eq!(outcome.text(), "new\nhere\n", "{}", outcome.talk());
-            let on = attempt(&home).args(["--on", name]).shell("cat n");
-            on.stdout(content).stderr_any().check();
-        }
-        // While one goes on with the base, nothing is stacked on it.
-        verb(&home, "discard").arg("one").stderr_any().check();
-        verb(&home, "discard").arg("two").stderr_any().check();
-        let on = attempt(&home).args(["--on", "base"]).stdin_piped();
-        let mut on = on.shell("echo here; read go").start();
-        on.wait_for("here");
-        let late = attempt(&home).args(["--name", "late", "--stack", "base"]).shell("true");
-        let late = late.status(125).stderr_contains("is using them").check();
-        assert!(late.talk().contains(&on.pid().to_string()), "{}", late.talk());
-        assert!(!kept(&home, "late").exists());
-        on.send("\n");
-        assert_eq!(on.finish().status, 0);
-    }
-}
-
-#[test]
-fn damage_below_is_named_and_the_top_can_be_discarded() {
-    let home = home();
-    let make = || {
-        base(&home, "kernel");
-        top(&home);
-    };
-    let verbs = |why: &str| {
-        for run in [
-            verb(&home, "diff").arg("top"),
-            verb(&home, "apply").arg("top"),
-            verb(&home, "discard").args(["top", "a"]),
-            attempt(&home).args(["--on", "top"]).shell("true"),
-            attempt(&home).args(["--name", "new", "--stack", "top"]).shell("true"),
-        ] {
-            run.status(125).stderr_contains(why).check();
-        }
-        assert!(!kept(&home, "new").exists());
-        verb(&home, "discard").arg("top").stderr("bryo: note: discarded top\n").check();
-    };
-    make();
-    fs::remove_dir_all(kept(&home, "base/layers")).unwrap_err();
-    fs::rename(kept(&home, "base"), home.root().join("base")).unwrap();
-    let gone = "the changes `base`, which they lie over, are gone";
-    verb(&home, "changes").stdout_contains("damaged").stdout_contains(gone).check();
-    verbs(gone);
-
-    make();
-    fs::rename(kept(&home, "base"), home.root().join("first")).unwrap();
-    base(&home, "kernel");
-    verbs("the changes `base`, which they lie over, are gone, and others have the name");
-
-    let run = attempt(&home).args(["--name", "top", "--stack", "base"]);
-    run.shell("echo > x").stderr_any().check();
-    fs::write(kept(&home, "top/layers/below"), "../../../etc/layers").unwrap();
-    verbs("names no layers that these could lie over");
-
-    let run = attempt(&home).args(["--name", "top", "--stack", "base"]);
-    run.shell("echo > x").stderr_any().check();
-    fs::write(kept(&home, "base/layers/below"), "../../top/layers").unwrap();
-    verb(&home, "diff").arg("top").status(125).stderr_contains("lie below one another").check();
-    verb(&home, "discard").arg("--all").status(125).stderr_any().check();
-    fs::remove_file(kept(&home, "base/layers/below")).unwrap();
-
-    // A top that cannot be read stops what is below before anything is touched.
-    fs::write(kept(&home, "top/layers/driver"), "tape").unwrap();
-    let before = tree(&home.work());
-    verb(&home, "apply").arg("base").status(125).stderr_contains("no overlay driver").check();
-    assert_eq!(tree(&home.work()), before);
-    verb(&home, "discard").arg("--all").stderr_contains("2 tries").check();
-}
-
-#[test]
 fn a_stack_has_a_height_that_is_told() {
     for driver in DRIVERS {
         let home = home();
@@ -454,114 +292,5 @@ fn a_stack_has_a_height_that_is_told() {
         }
         assert_eq!(home.scratch().read("work/f"), "16\n");
         assert_eq!(home.scratch().read("work/n9"), "n9\n");
-    }
-}
-
-#[test]
-fn it_is_stacked_from_where_and_as_the_base_was_made() {
-    let home = home();
-    base(&home, "kernel");
-    let refused = |run: Bryo| run.status(125).stderr_contains("cannot use `--stack`");
-    let stack = || attempt(&home).args(["--name", "top", "--stack", "base"]).shell("true");
-    refused(stack().cwd(home.work().join("d")))
-        .stderr_contains("which would be no overlay here")
-        .stderr_contains("hint: run it from the same directory")
-        .check();
-    let plan = attempt(&home).args(["--stack", "base", "--explain"]).command(["true"]);
-    plan.stdout_contains(", stacked on ").check();
-    let other = attempt(&home).args(["--stack", "base", "--overlay-driver", "fuse"]).shell("true");
-    other.status(125).stderr_contains("were written by the kernel driver").check();
-    let within = attempt(&home).args(["--stack", "base", "--overlay", "d"]).shell("true");
-    refused(within).stderr_contains("would hide what").check();
-    assert_eq!(fs::read_dir(kept(&home, "")).unwrap().count(), 1);
-}
-
-#[test]
-fn a_home_under_an_overlay_is_stacked_as_well() {
-    for driver in DRIVERS {
-        let home = home();
-        home.scratch().write("home/.bashrc", "alias l=ls\n");
-        let run = |words: &[&str]| attempt(&home).args(["--home", "overlay"]).args(words);
-        run(&["--name", "base", "--overlay-driver", driver])
-            .shell("echo one >> ~/.bashrc; echo b > b")
-            .stderr_any()
-            .check();
-        run(&["--name", "top", "--stack", "base"])
-            .shell("cat b ~/.bashrc; echo two >> ~/.bashrc; rm b")
-            .stdout("b\nalias l=ls\none\n")
-            .stderr_contains("2 changes in top: 1 modified, 1 deleted")
-            .check();
-        let without = attempt(&home).args(["--stack", "base"]).shell("true").status(125);
-        without.stderr_contains("the same `--home`").check();
-        verb(&home, "apply").arg("base").stderr_any().check();
-        verb(&home, "apply").arg("top").stderr_any().check();
-        assert_eq!(home.scratch().read("home/.bashrc"), "alias l=ls\none\ntwo\n");
-        assert!(!home.work().join("b").exists());
-    }
-}
-
-#[test]
-fn the_system_under_an_overlay_is_stacked_as_well() {
-    let device = fs::File::options().read(true).write(true).open("/dev/fuse");
-    if crate::support::program("fuse-overlayfs").is_none() || device.is_err() {
-        skip!("fuse-overlayfs cannot be used");
-    }
-    let home = home();
-    let run = |words: &[&str]| attempt(&home).args(["--root", "--system"]).args(words);
-    run(&["--name", "base"])
-        .shell("echo one > /etc/bryo-test.conf; echo '# x' >> /etc/profile; rm /etc/passwd")
-        .stderr_contains("in base: ")
-        .check();
-    run(&["--name", "top", "--stack", "base"])
-        .shell(
-            "cat /etc/bryo-test.conf; stat -c %u:%g /etc/bryo-test.conf /etc/profile; \
-                tail -n 1 /etc/profile; echo two >> /etc/bryo-test.conf",
-        )
-        .stdout("one\n0:0\n0:0\n# x\n")
-        .stderr_contains("1 change in top: 1 modified")
-        .check();
-    let diff = verb(&home, "diff").arg("top").stdout_contains(" one\n+two\n").check();
-    assert!(!diff.text().contains("owner"), "{}", diff.text());
-}
-
-#[test]
-fn random_changes_on_top_of_random_changes() {
-    needs!("python3");
-    for seed in 1..=6_u32 {
-        let home = Home::new();
-        let script = home.work().join("random_tree.py");
-        fs::copy(place::tree().join("tests/changes/random_tree.py"), &script).unwrap();
-        for name in ["plain", "tried"] {
-            fs::create_dir(home.work().join(name)).unwrap();
-        }
-        let seeds = [seed, seed + 1000, seed + 2000].map(|seed| seed.to_string());
-        let python = |words: &[&str]| {
-            let run = Bryo::program("/usr/bin/python3").at(&home).arg(&script).args(words);
-            run.stdout_any().check().text().to_owned()
-        };
-        python(&["make", &seeds[0], "20", "250", "plain", "tried"]);
-        for seed in &seeds[1..] {
-            python(&["change", seed, "20", "250", "plain", "fifo", "socket"]);
-        }
-        let script = script.to_str().unwrap();
-        let attempt = |words: [&str; 4], seed: &str| {
-            let change = ["python3", script, "change", seed, "20", "250", ".", "fifo", "socket"];
-            let run = attempt(&home).cwd(home.work().join("tried")).args(words);
-            run.args(["--ro", script]).command(change).stdout_any().stderr_any().check();
-        };
-        let before = python(&["show", "tried"]);
-        attempt(["--name", "base", "--overlay-driver", "kernel"], &seeds[1]);
-        attempt(["--name", "top", "--stack", "base"], &seeds[2]);
-        assert_eq!(python(&["show", "tried"]), before);
-        verb(&home, "apply").arg("base").stderr_any().check();
-        verb(&home, "apply").arg("top").stderr_any().check();
-        let (wanted, is) = (python(&["show", "plain"]), python(&["show", "tried"]));
-        for (wanted, is) in wanted.lines().zip(is.lines()) {
-            assert_eq!(wanted, is, "seed {seed}");
-        }
-        assert_eq!(wanted.lines().count(), is.lines().count());
-        verb(&home, "undo").arg("top").stderr_any().check();
-        verb(&home, "undo").arg("base").stderr_any().check();
-        assert_eq!(python(&["show", "tried"]), before, "seed {seed}");
     }
 }
