@@ -77,6 +77,7 @@ pub fn export(
             tar: &mut tar,
             chain: &mut chain,
             remark: &mut *remark,
+            ids: (process::effective_uid(), process::gid()),
         };
         walk(layer, &mut |change, spot| {
             count += u64::from(export.take(change, spot)?);
@@ -99,6 +100,8 @@ struct Export<'a, 'out> {
     tar: &'a mut Tar<'out>,
     chain: &'a mut Chain,
     remark: &'a mut dyn FnMut(&HostPath, &'static str),
+    /// Of this process.
+    ids: (u32, u32),
 }
 
 impl Export<'_, '_> {
@@ -219,9 +222,7 @@ impl Export<'_, '_> {
         let mapped = |id, own| if id == UNMAPPED { own } else { id };
         match self.layer.owners {
             Owners::AllRoot => (0, 0),
-            Owners::Theirs => {
-                (mapped(facts.uid, process::effective_uid()), mapped(facts.gid, process::gid()))
-            }
+            Owners::Theirs => (mapped(facts.uid, self.ids.0), mapped(facts.gid, self.ids.1)),
         }
     }
 }
