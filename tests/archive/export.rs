@@ -20,7 +20,7 @@ l"; echo y > "$(printf '\377')"
 c" attr
     mkdir -p sub/in; echo z > sub/in/z; mkdir -m 0500 closed; echo s > sgid; chmod 0640 mode
     mkdir -p long/$(printf 'x%.0s' $(seq 200))/$(printf 'y%.0s' $(seq 200))
-    find . -exec touch -h -d '2001-02-03 04:05:06.789' {} + 2>/dev/null || true
+    find . -depth -exec touch -h -d '2001-02-03 04:05:06.789' {} + 2>/dev/null || true
 "#;
 
 fn home() -> Home {

@@ -269,12 +269,12 @@ fn cut_off_anywhere() {
     for length in (0..whole.len()).filter(|it| it % 512 == 0 || it % 1000 == 0) {
         let why = match length {
             0 => "it is empty",
-            _ => "cannot import `-`: it ",
+            _ => "cannot import `-`: ",
         };
         import(&home, &[]).stdin(whole[..length].to_vec()).status(125).stderr_contains(why).check();
         assert_eq!(kept(&home), ["whole"], "{length}");
     }
-    for at in [0, 100, 300, 1024 + 10] {
+    for at in [0, 100, 300, 512 + 10, 512 + 300] {
         whole[at] ^= 0x55;
         import(&home, &[])
             .stdin(whole.clone())

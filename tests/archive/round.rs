@@ -79,3 +79,35 @@ fn difference(seed: &str, wanted: &str, is: &str) -> String {
     };
     format!("seed {seed}: wanted\n{}\nis\n{}", only(wanted, is), only(is, wanted))
 }
+
+/// Deeper than any path may be long, and the last name alone was changed.
+#[test]
+fn slow_a_chain_of_4000_directories() {
+    needs!("python3");
+    let home = Home::new();
+    let script = home.work().join("random_tree.py");
+    fs::copy(place::tree().join("tests/changes/random_tree.py"), &script).unwrap();
+    let directory = |name: &str| home.scratch().dir(Path::new("work").join(name));
+    let all: [PathBuf; 3] = ["plain", "tried", "moved"].map(directory);
+    let [plain, tried, moved] = &all;
+    let python = || {
+        let python = Bryo::program("/usr/bin/python3").at(&home).limit(LIMIT);
+        python.arg(&script).leftovers_unjudged()
+    };
+    python().args(["deep-make", "2000"]).args(&all).check();
+    python().args(["deep-change", "2000"]).arg(plain).check();
+    let bryo = |name: &str| verb(&home, name).cwd(tried).limit(LIMIT).stdout_any().stderr_any();
+    bryo("try")
+        .args(["--name", "it", "--keep", "--overlay-driver", "kernel", "--ro"])
+        .arg(&script)
+        .command(["python3", script.to_str().unwrap(), "deep-change", "2000", "."])
+        .check();
+    let file = home.root().join("it.tar");
+    bryo("changes").args(["export", "it"]).arg(&file).check();
+    bryo("changes").args(["import", "--name", "in", "--onto"]).arg(moved).arg(&file).check();
+    bryo("apply").arg("in").check();
+    let show = |it| python().arg("deep-show").arg(it).stdout_any().check().text().to_owned();
+    assert!(show(moved) == show(plain), "the tree is not as it is plainly");
+    // By a program that goes down with no path.
+    Bryo::program("/bin/rm").at(&home).arg("-rf").args(&all).check();
+}

@@ -60,18 +60,20 @@ pub fn export(
     if lowers.is_empty() {
         lowers.push(root.clone());
     }
+    if let Some(other) = lowers.iter().find(|lower| !lower.is_within(root)) {
+        return Err(Error::new(format!("`{other}` is not in `{root}`"))
+            .within("cannot make its names relative to that"));
+    }
     let mut tar = Tar::begin(out, &Note { root: root.clone(), lowers })?;
     let mut count = 0;
     let mut chain = Chain::default();
     for layer in layers {
-        let below = layer.lower.as_path().strip_prefix(root.as_path()).map_err(|_| {
-            Error::new(format!("`{}` is not in `{root}`", layer.lower))
-                .within("cannot write names that are relative to it")
-        })?;
+        let below = layer.lower.as_path().strip_prefix(root.as_path());
+        let top = below.map_or_else(|_| Vec::new(), |it| it.as_os_str().as_bytes().to_vec());
         let mut export = Export {
             layer,
             root,
-            top: below.as_os_str().as_bytes().to_vec(),
+            top,
             way: Way::from(layer.upper.as_fd())?,
             linked: HashMap::new(),
             tar: &mut tar,
