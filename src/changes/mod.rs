@@ -28,6 +28,6 @@ pub use danger::{Danger, danger_of};
 pub use dialect::Dialect;
 pub use forget::forget;
 pub use layer::{Layer, Owners, layers_in};
-pub use outline::outline;
+pub use outline::{dangers, outline, tree};
 pub use summary::Summary;
 pub use walk::{Spot, walk};

@@ -382,7 +382,8 @@ impl Sandbox<'_> {
         self.init.kill();
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
-        self.overlays.end(&self.init, self.scratch.as_ref());
-        self.terminal.as_mut().map_or(Ok(()), Outside::check).and(self.relayed.finish())
+        let overlays = self.overlays.end(&self.init, self.scratch.as_ref());
+        let terminal = self.terminal.as_mut().map_or(Ok(()), Outside::check);
+        terminal.and(self.relayed.finish()).and(overlays)
     }
 }

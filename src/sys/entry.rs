@@ -246,16 +246,27 @@ fn copy_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, begin: u64, end: u64) ->
         if read == 0 {
             break;
         }
-        let mut written = 0;
-        while written < read {
-            let piece = &buffer[written..read];
-            written +=
-                rustix::io::retry_on_intr(|| rustix::io::pwrite(to, piece, at + written as u64))
-                    .named(|| "pwrite".to_owned())?;
-        }
+        write_at(to, &buffer[..read], at)?;
         at += read as u64;
     }
     Ok(())
+}
+
+/// Over what is there, leaving what is behind it.
+pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let rest = &bytes[done..];
+        done += rustix::io::retry_on_intr(|| rustix::io::pwrite(fd, rest, at + done as u64))
+            .named(|| "pwrite".to_owned())?;
+    }
+    Ok(())
+}
+
+/// Gives a file of a directory another name in it, which must be free.
+pub fn make_link(directory: BorrowedFd<'_>, name: &OsStr, new: &OsStr) -> Result<()> {
+    fs::linkat(directory, name, directory, new, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new:?})"))
 }
 
 pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {

@@ -22,4 +22,4 @@ pub use baseline::{note, refresh};
 pub use carry::{Run, carry_out};
 pub use conflict::{Conflict, OnConflict};
 pub use planning::{Planned, Wish, plan};
-pub use undo::{settle, undo, undo_is_possible};
+pub use undo::{Extent, Touched, settle, undo, undo_is_possible};

@@ -32,6 +32,10 @@ impl Way {
         Ok(Self { root: again()?, path: Vec::new(), last: again()?, kept: Vec::new() })
     }
 
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
     /// The directory at that path below the root; `None`: it is not there.
     pub(in crate::changes) fn find(&mut self, path: &[u8]) -> Result<Option<BorrowedFd<'_>>> {
         if self.path != path {
