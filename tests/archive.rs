@@ -1,6 +1,7 @@
 //! `bryo changes export` and `import`: layers as tars of OCI images, ours and foreign ones, and
 //! tars that are made to do harm.
 
+mod damaged;
 mod export;
 mod hostile;
 mod import;

@@ -121,6 +121,23 @@ fn a_layer_made_with_gnu_tar() {
 }
 
 #[test]
+fn directories_that_their_modes_close_are_filled_all_the_same() {
+    let home = home();
+    let bytes = tar([
+        directory("r").mode(0o555),
+        file("r/x", "x\n"),
+        directory("z").mode(0o000),
+        directory("z/in").mode(0o500),
+        file("z/in/y", "y\n"),
+    ]);
+    tar_file(&home, &bytes);
+    import(&home, &["../it.tar", "--name", "in"]).stderr_contains("5 changes in in").check();
+    verb(&home, "diff").args(["in", "--name-only"]).stdout("r\nr/x\nz\nz/in\nz/in/y\n").check();
+    let told = export(&home, &["in"]).stdout_any().stderr_any().check();
+    assert_eq!(super::names(&home, &told.stdout), ["r/", "r/x", "z/", "z/in/", "z/in/y"]);
+}
+
+#[test]
 fn directories_that_the_tar_leaves_out_stay_as_they_are() {
     let home = home();
     fs::set_permissions(home.work().join("d"), fs::Permissions::from_mode(0o2770)).unwrap();

@@ -144,7 +144,7 @@ impl<'a> Stream<'a> {
         if enough > MOST || self.end == MOST {
             return Err(Error::new("a header in it is too large"));
         }
-        let wanted = wanted.max(HEADER_SIZE).min(MOST);
+        let wanted = wanted.clamp(HEADER_SIZE, MOST);
         if self.room.len() < wanted {
             self.room.resize(wanted.next_power_of_two(), 0);
         }
