@@ -175,7 +175,12 @@ fn whiteouts_and_what_comes_after_or_before_them() {
 #[test]
 fn an_opaque_top_deletes_all_that_is_not_in_the_tar() {
     let home = home();
-    applied(&home, &tar([file("d/x", "x\n"), file(".wh..wh..opq", "")]));
+    let bytes = tar([file("d/x", "x\n"), file(".wh..wh..opq", "")]);
+    import(&home, &["--name", "it"]).stdin(bytes.clone()).stderr_any().check();
+    // No driver lets the top of a layer hide what is below it.
+    let on = verb(&home, "try").args(["--on", "it", "--keep"]);
+    on.shell("echo * */*").stdout("d d/x\n").stderr_any().check();
+    applied(&home, &bytes);
     let told = show(&home);
     assert_eq!(told.lines().filter(|it| it.contains(' ')).count(), 3, "{told}");
     assert_eq!(home.scratch().read("work/d/x"), "x\n");
