@@ -48,6 +48,9 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let place = Place::read()?;
     let mut spec = run::spec_of(matches, arguments)?;
+    if spec.command.is_empty() {
+        return Err(Error::new("no command given").hint("`bryo try -- bash` starts a shell"));
+    }
     overlay_working_directory(&mut spec)?;
     let store = ChangeStore::of(&place.directories.data);
     let begin = Begin::of(matches);
