@@ -62,7 +62,8 @@ fn find(store: &ChangeStore, name: &Text, place: &Place, verb: &str) -> Result<K
             return Err(error);
         }
         let which = newest_of(store, &place.directory)?.map_or("NAME".to_owned(), |it| it.name);
-        Err(error.hint(format!("the name comes first: `bryo {verb} {which} {name}`")))
+        Err(Error::new(format!("no changes are called `{name}`, which is a file"))
+            .hint(format!("the name comes first: `bryo {verb} {which} {name}`")))
     })
 }
 
