@@ -335,6 +335,12 @@ fn what_is_mistyped_is_answered() {
     let asked = Bryo::bare().args(["help", "try"]).stdout_contains("Afterwards:\n").check();
     Bryo::bare().args(["try", "--help"]).stdout(asked.text()).check();
     Bryo::bare().arg("help").stdout_contains("Commands:\n").check();
+    let fetch = || attempt(&home).env("PATH", home.work());
+    home.scratch().script("work/npm", "#!/bin/sh\nexit 7\n");
+    let told = "hint: the command had no network; `bryo try --profile build -- npm …`";
+    fetch().args(["--", "npm", "install"]).status(7).stderr_contains(told).check();
+    let own = attempt(&home).cwd(home.home()).shell("true").status(125);
+    own.stderr_contains("hint: `--home overlay` shows it without those").check();
     // The command needs no dashes before it.
     let plain = attempt(&home).args(["echo", "--version"]).stdout_contains("echo");
     plain.stderr("bryo: note: nothing was changed\n").check();

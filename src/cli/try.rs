@@ -5,6 +5,7 @@ mod answer;
 mod begin;
 mod overview;
 mod prompt;
+mod without_network;
 
 use std::ffi::OsString;
 
@@ -115,6 +116,9 @@ fn launch(
     let result = run::launch(plan).inspect(|status| {
         let now = clock::now();
         record.ended = Some(End { at: Time(now.0, now.1), status: *status });
+        if let Some(hint) = without_network::hint(plan, *status) {
+            print::hint(&hint);
+        }
     });
     (Some(record), result)
 }
