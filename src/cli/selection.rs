@@ -88,7 +88,7 @@ impl Selection {
         // What they have in common would make everything near.
         let above = format!("{}/", self.from);
         let typed = path.to_string();
-        let below = |it: &'_ str| it.strip_prefix(&above).map(str::to_owned);
+        let below = |it: &str| it.strip_prefix(&above).map(str::to_owned);
         let names = others.iter().filter_map(|other| below(other)).collect::<Vec<_>>();
         let near = match below(&typed) {
             Some(typed) => nearest(&typed, names.iter().map(String::as_str))
