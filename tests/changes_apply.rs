@@ -1,6 +1,8 @@
 //! Apply and undo: cut short at every call, overtaken by changes outside, by others, by damage.
 
+mod damage;
 mod hostile;
+mod race;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -110,7 +110,10 @@ pub fn refresh(layers: &[Layer], paper: &HostPath, path: &HostPath) -> Result<()
 /// What is known of a name from now on.
 fn restored(below: &Below, old: &Mark, there: Option<&Facts>, now: Moment) -> Below {
     match (below, there) {
-        (Below::Directory { .. }, Some(facts)) if facts.is_directory() => {
+        // A copy. One that was moved away and back, or never, holds what it held, with its times.
+        (Below::Directory { .. }, Some(facts))
+            if facts.is_directory() && facts.inode != old.inode =>
+        {
             Below::Directory { until: now }
         }
         (Below::File { mark, .. }, Some(facts)) if mark == old && old.is_of(facts) => {

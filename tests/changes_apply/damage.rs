@@ -1,0 +1,1 @@
+//! Stores damaged by hand: named, never guessed at, and `discard` works all the same.
