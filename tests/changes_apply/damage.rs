@@ -62,7 +62,7 @@ const ALL: [&str; 4] = ["diff", "apply", "undo", "discard one"];
 #[test]
 fn what_is_missing_is_named() {
     for (path, verbs, said) in [
-        ("layers", &ALL[..], "driver"),
+        ("layers", &ALL[..], "layers"),
         ("layers/driver", &ALL, "driver"),
         ("layers/0/lower", &ALL, "lower"),
         ("layers/0/upper", &ALL, "upper"),
