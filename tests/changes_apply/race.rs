@@ -198,7 +198,8 @@ impl Stopped {
         while !store(home).join(paper).exists() {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let holder = fs::read_to_string(store(home).join("layers/lock")).unwrap();
+        let lock = fs::read_to_string(store(home).join("layers/lock")).unwrap();
+        let holder = lock.split_whitespace().next().unwrap();
         let stands = || {
             let status = fs::read_to_string(format!("/proc/{holder}/stat")).unwrap();
             matches!(status.rsplit(") ").next().and_then(|it| it.chars().next()), Some('t' | 'T'))
