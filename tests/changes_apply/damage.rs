@@ -2,7 +2,6 @@
 //! with BRYO_FAULTS=complete every length at which a file may be cut off.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -145,8 +144,7 @@ fn what_is_of_another_kind_is_refused() {
 }
 
 fn tell(count: u64, what: &str) {
-    let line = format!("\nchanges: {count} {what}, each named\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    super::tell(&format!("changes: {count} {what}, each named"));
 }
 
 /// At which lengths a file is cut off: a sample, or all.
