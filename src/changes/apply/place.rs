@@ -123,9 +123,24 @@ impl HostWays {
     }
 
     pub(super) fn facts(&mut self, step: &Step) -> Result<Option<Facts>> {
+        match self.spot(step)? {
+            Some(spot) => spot.facts(),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether what is there was made after that moment.
+    pub(super) fn is_younger(&mut self, step: &Step, than: Moment) -> Result<bool> {
+        let Some(Spot { directory: Some(directory), name }) = self.spot(step)? else {
+            return Ok(false);
+        };
+        Ok(facts::born_at(directory, name)?.is_some_and(|born| born > than))
+    }
+
+    fn spot<'a>(&'a mut self, step: &'a Step) -> Result<Option<Spot<'a>>> {
         let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
         let (parent, name) = parent_and_name(&step.path);
-        Spot { directory: way.find(parent)?, name }.facts()
+        Ok(Some(Spot { directory: way.find(parent)?, name }))
     }
 }
 

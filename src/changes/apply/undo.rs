@@ -251,7 +251,9 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
     let (host, undo) = (place.host.directory()?, place.kept.directory()?);
     let may_go = |there: &Facts| new.is_of(there) || touched == Touched::IsTakenAlong;
     // Exchanged before, by a run that was killed here.
-    if kept.inode == new.inode || place.host.is(old.inode)? {
+    // A copy may bear a number that was free again.
+    let is_moved = kept.inode.device == old.inode.device;
+    if kept.inode == new.inode || is_moved && place.host.is(old.inode)? {
         return transfer::move_to_free(&place.kept, &place.layer, &place.part);
     }
     match entry::exchange(undo, place.kept.name, host, place.host.name) {
@@ -284,12 +286,12 @@ fn bring_back(place: &Place<'_>, old: &Mark, touched: Touched) -> Result<()> {
     let Some(kept) = place.kept.facts()? else { return Ok(()) };
     match place.host.facts()? {
         None => transfer::move_to_free(&place.kept, &place.host, &place.part),
-        // Copied back already.
-        Some(there) if old.is_of(&there) && old.is_of(&kept) => place.kept.remove(),
         // Exchanged before, by a run that was killed here.
-        Some(there) if old.inode == there.inode => {
+        Some(there) if old.inode == there.inode && kept.inode.device == there.inode.device => {
             transfer::move_to_free(&place.kept, &place.layer, &place.part)
         }
+        // Copied back already.
+        Some(there) if old.is_of(&there) => place.kept.remove(),
         Some(_) if touched == Touched::IsTakenAlong && place.layer.facts()?.is_none() => {
             let (host, undo) = (place.host.directory()?, place.kept.directory()?);
             entry::exchange(undo, place.kept.name, host, place.host.name)?;
