@@ -131,10 +131,10 @@ impl HostWays {
 
     /// Whether what is there was made after that moment.
     pub(super) fn is_younger(&mut self, step: &Step, than: Moment) -> Result<bool> {
-        let Some(Spot { directory: Some(directory), name }) = self.spot(step)? else {
-            return Ok(false);
-        };
-        Ok(facts::born_at(directory, name)?.is_some_and(|born| born > than))
+        match self.spot(step)? {
+            Some(spot) => spot.is_younger(than),
+            None => Ok(false),
+        }
     }
 
     fn spot<'a>(&'a mut self, step: &'a Step) -> Result<Option<Spot<'a>>> {
@@ -215,6 +215,12 @@ impl<'a> Spot<'a> {
             entry::change_mode(fd.as_fd(), mode)?;
         }
         Ok(())
+    }
+
+    /// Whether what is there was made after that moment, as a copy is and what was moved is not.
+    pub(super) fn is_younger(&self, than: Moment) -> Result<bool> {
+        let Some(directory) = self.directory else { return Ok(false) };
+        Ok(facts::born_at(directory, self.name)?.is_some_and(|born| born > than))
     }
 
     /// Whether it is that very inode.

@@ -251,9 +251,7 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
     let (host, undo) = (place.host.directory()?, place.kept.directory()?);
     let may_go = |there: &Facts| new.is_of(there) || touched == Touched::IsTakenAlong;
     // Exchanged before, by a run that was killed here.
-    // A copy may bear a number that was free again.
-    let is_moved = kept.inode.device == old.inode.device;
-    if kept.inode == new.inode || is_moved && place.host.is(old.inode)? {
+    if kept.inode == new.inode || is_moved_back(place, old)? {
         return transfer::move_to_free(&place.kept, &place.layer, &place.part);
     }
     match entry::exchange(undo, place.kept.name, host, place.host.name) {
@@ -282,12 +280,19 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
     }
 }
 
+/// The very inode, and not a copy that bears its number, which was free again.
+fn is_moved_back(place: &Place<'_>, old: &Mark) -> Result<bool> {
+    Ok(place.host.is(old.inode)? && !place.host.is_younger(place.planned)?)
+}
+
 fn bring_back(place: &Place<'_>, old: &Mark, touched: Touched) -> Result<()> {
-    let Some(kept) = place.kept.facts()? else { return Ok(()) };
+    if place.kept.facts()?.is_none() {
+        return Ok(());
+    }
     match place.host.facts()? {
         None => transfer::move_to_free(&place.kept, &place.host, &place.part),
         // Exchanged before, by a run that was killed here.
-        Some(there) if old.inode == there.inode && kept.inode.device == there.inode.device => {
+        Some(_) if is_moved_back(place, old)? => {
             transfer::move_to_free(&place.kept, &place.layer, &place.part)
         }
         // Copied back already.
