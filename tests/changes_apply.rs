@@ -1,6 +1,7 @@
 //! Apply and undo: cut short at every call, overtaken by changes outside, by others, by damage.
 
 mod damage;
+mod exact;
 mod hostile;
 mod race;
 

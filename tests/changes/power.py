@@ -16,6 +16,7 @@ one call of fsync(2). The journal of the filesystem answers for that, not bryo.
 import os
 import subprocess
 import sys
+import time
 
 BRYO, USER, DISKS = sys.argv[1:4]
 STRIDE = int(sys.argv[4]) if len(sys.argv) > 4 else 1
@@ -72,11 +73,19 @@ def mount(suffix=""):
 
 
 def unmount():
-    for name in ["host", "store"]:
-        if DISKS != "one":
-            run("umount", f"{TOP}/{name}", check=False)
-    for image in images():
-        run("umount", f"{TOP}/{image}.d", check=False)
+    names = [f"{image}.d" for image in images()]
+    for name in ["host", "store", *names] if DISKS != "one" else names:
+        # What was killed may hold it for a moment more; two mounts of one image would spoil it.
+        for _ in range(100):
+            if not os.path.ismount(f"{TOP}/{name}"):
+                break
+            if run("umount", f"{TOP}/{name}", check=False).returncode:
+                time.sleep(0.1)
+    for _ in range(100):
+        if TOP not in run("losetup", "--all").stdout:
+            return
+        time.sleep(0.1)
+    sys.exit(f"{STORY}: an image is still in use")
 
 
 def show():
