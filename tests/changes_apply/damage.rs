@@ -302,7 +302,7 @@ fn a_closed_directory_is_read_or_named() {
     for path in ["", "layers", "layers/0", "layers/0/upper", "applied", "applied/1"] {
         let home = applied_in_part();
         let directory = store(&home).join(path);
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o0)).unwrap();
         let before = host(&home);
         for word in ["diff", "undo"] {
             let run = verb(&home, word).arg("it").stdout_any().start().finish();

@@ -282,7 +282,8 @@ fn what_happens_between_the_plan_and_its_first_step_is_seen() {
 #[test]
 fn what_happens_between_the_check_and_the_undo_is_seen() {
     needs!("strace");
-    let cases: [(&str, fn(&Path), &str); 3] = [
+    type Case = (&'static str, fn(&Path), &'static str);
+    let cases: [Case; 3] = [
         ("echo x >> a", |work| replace(&work.join("a")), "a"),
         ("echo x > n", |work| replace(&work.join("n")), "n"),
         ("rm a", |work| replace(&work.join("a")), "a"),
