@@ -83,7 +83,8 @@ pub(super) fn whole(kept: Kept, half_done: HalfDone) -> Result<()> {
 fn remove(kept: Kept, half_done: HalfDone) -> Result<bool> {
     // What is damaged too much to tell can be discarded all the same.
     let newest = Turn::newest(&kept).ok().flatten().map(|(_, stage)| stage);
-    if newest.is_some_and(|stage| stage != Stage::Applied) && half_done == HalfDone::Stays {
+    let is_half_done = newest.is_some_and(|stage| stage != Stage::Applied) && !kept.is_in_use();
+    if is_half_done && half_done == HalfDone::Stays {
         return Err(cut_short(&kept.name)
             .within(format!("cannot discard `{}`: it holds what it has replaced", kept.name)));
     }
