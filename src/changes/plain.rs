@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,6 +12,8 @@ use crate::sys::facts::Type;
 use crate::sys::file::Inode;
 use crate::sys::{Errno, entry, facts, file};
 
+use super::apply::way::{Way, joined};
+use super::dialect::Dialect;
 use super::layer::Layer;
 use super::lower::Lower;
 use super::names::Names;
@@ -19,18 +21,21 @@ use super::names::Names;
 /// Means the same afterwards. Stopped halfway, it does, too. Gives the files that have names outside
 /// of the layer as well.
 pub(super) fn make_plain(layer: &Layer) -> Result<Vec<Vec<u8>>> {
-    let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
-    let lower = Lower::of(layer)?;
-    let mut plain = Plain { layer, open: Vec::new(), linked: HashMap::new() };
-    plain
-        .run(upper, lower)
-        .context(|| format!("cannot read what was written to `{}`", layer.lower))?;
+    let lower = file::open_without_links(layer.lower.as_path())
+        .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
+        .ok();
+    let lower = lower.map(|lower| Way::from(lower.as_fd())).transpose()?;
+    let upper = Way::from(layer.upper.as_fd())?;
+    let mut plain = Plain { layer, upper, lower, open: Vec::new(), linked: HashMap::new() };
+    plain.run().context(|| format!("cannot read what was written to `{}`", layer.lower))?;
     let elsewhere = |it: &Linked| (it.paths.len() as u64) < it.links;
     Ok(plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths).collect())
 }
 
 struct Plain<'a> {
     layer: &'a Layer,
+    upper: Way,
+    lower: Option<Way>,
     open: Vec<Level>,
     linked: HashMap<Inode, Linked>,
 }
@@ -42,42 +47,38 @@ struct Linked {
     paths: Vec<Vec<u8>>,
 }
 
+/// One directory on the way down; its descriptor may be closed meanwhile.
 struct Level {
-    upper: OwnedFd,
-    lower: Option<Lower>,
     directories: Vec<OsString>,
     path: Vec<u8>,
 }
 
 impl Plain<'_> {
-    fn run(&mut self, upper: OwnedFd, lower: Option<Lower>) -> Result<()> {
-        self.enter(upper, lower, Vec::new())?;
+    fn run(&mut self) -> Result<()> {
+        self.enter(Vec::new())?;
         while let Some(level) = self.open.last_mut() {
-            let Some(name) = level.directories.pop() else {
-                self.open.pop();
-                continue;
-            };
-            let upper = entry::open_directory_at(level.upper.as_fd(), &name)?;
-            let lower = match &level.lower {
-                Some(lower) => lower.directory(&name)?,
-                None => None,
-            };
-            let path = joined(&level.path, &name);
-            self.enter(upper, lower, path)?;
+            match level.directories.pop() {
+                Some(name) => {
+                    let path = joined(&level.path, &name);
+                    self.enter(path)?;
+                }
+                None => _ = self.open.pop(),
+            }
         }
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<Lower>, path: Vec<u8>) -> Result<()> {
-        if self.layer.dialect.is_opaque(upper.as_fd())? {
-            if let Some(lower) = &lower {
-                self.spell_out(upper.as_fd(), lower)?;
-            }
-            self.layer.dialect.unmark(upper.as_fd())?;
+    fn enter(&mut self, path: Vec<u8>) -> Result<()> {
+        let Some(upper) = self.upper.find(&path)? else { return Ok(()) };
+        let dialect = self.layer.dialect;
+        if dialect.is_opaque(upper)? {
+            let hidden = hidden_at(self.layer, self.lower.as_mut(), &path)?;
+            spell_out(dialect, upper, &hidden)?;
+            dialect.unmark(upper)?;
         }
         let mut directories = Vec::new();
-        for name in Names::of(upper.as_fd())?.iter() {
-            let Some(facts) = facts::facts_at(upper.as_fd(), name)? else { continue };
+        for name in Names::of(upper)?.iter() {
+            let Some(facts) = facts::facts_at(upper, name)? else { continue };
             if facts.is_directory() {
                 directories.push(name.to_owned());
             } else if facts.kind == Type::Regular && facts.links > 1 {
@@ -86,38 +87,48 @@ impl Plain<'_> {
                 linked.paths.push(joined(&path, name));
             }
         }
-        self.open.push(Level { upper, lower, directories, path });
-        Ok(())
-    }
-
-    /// What is hidden is deleted by name; the directories that are there hide what is below them
-    /// as this one did.
-    fn spell_out(&self, upper: BorrowedFd<'_>, lower: &Lower) -> Result<()> {
-        for name in lower.names()?.iter() {
-            match entry::make_whiteout_at(upper, name) {
-                Ok(()) => {}
-                Err(e) if e.errno == Errno::EEXIST => self.hide_below(upper, name)?,
-                Err(e) => return Err(e.into()),
-            }
-        }
-        // On the disk before the mark goes.
-        Ok(file::sync(upper)?)
-    }
-
-    fn hide_below(&self, upper: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
-        if facts::facts_at(upper, name)?.is_some_and(|it| it.is_directory()) {
-            let directory = entry::open_directory_at(upper, name)?;
-            self.layer.dialect.mark(directory.as_fd())?;
-        }
+        self.open.push(Level { directories, path });
         Ok(())
     }
 }
 
-fn joined(directory: &[u8], name: &OsStr) -> Vec<u8> {
-    match directory {
-        [] => name.as_bytes().to_vec(),
-        _ => [directory, name.as_bytes()].join(&b'/'),
+/// What is in the directory below. What is no directory, or cannot be entered, is not hidden but
+/// replaced.
+fn hidden_at(layer: &Layer, host: Option<&mut Way>, path: &[u8]) -> Result<Names> {
+    if layer.below.is_empty() {
+        let directory = host.and_then(|way| way.find(path).ok().flatten());
+        return directory.map_or_else(|| Ok(Names::default()), Names::of);
     }
+    let mut lower = Lower::of(layer)?;
+    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        lower = match lower {
+            Some(lower) => lower.directory(OsStr::from_bytes(name))?,
+            None => break,
+        };
+    }
+    lower.map_or_else(|| Ok(Names::default()), |lower| lower.names())
+}
+
+/// What is hidden is deleted by name; the directories that are there hide what is below them
+/// as this one did.
+fn spell_out(dialect: Dialect, upper: BorrowedFd<'_>, hidden: &Names) -> Result<()> {
+    for name in hidden.iter() {
+        match entry::make_whiteout_at(upper, name) {
+            Ok(()) => {}
+            Err(e) if e.errno == Errno::EEXIST => hide_below(dialect, upper, name)?,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    // On the disk before the mark goes.
+    Ok(file::sync(upper)?)
+}
+
+fn hide_below(dialect: Dialect, upper: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    if facts::facts_at(upper, name)?.is_some_and(|it| it.is_directory()) {
+        let directory = entry::open_directory_at(upper, name)?;
+        dialect.mark(directory.as_fd())?;
+    }
+    Ok(())
 }
 
 /// The file by which fuse-overlayfs marks a directory.

@@ -1,21 +1,19 @@
 //! `bryo apply` and `bryo undo`: kept changes are carried over to the real files, and taken back.
 
-use std::ffi::OsString;
-
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Context, Error, Result, Text};
+use crate::base::{Context, Error, Result};
 use crate::changes::apply::{self, Conflict, Extent, OnConflict, Planned, Run, Touched, Wish};
 use crate::changes::{Layer, Summary, layers_over_host};
-use crate::store::{ChangeStore, Kept, Stage, Turn};
+use crate::store::{Kept, Stage, Turn};
 use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
-use super::print;
 use super::selection::{self, Selection};
 use super::stack::Neighbours;
+use super::{named, print};
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -24,8 +22,10 @@ pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    let command = Command::new("apply").about("Carry kept changes over to the real files");
-    selection::add_arguments(command.arg(name()))
+    let command = Command::new("apply")
+        .about("Carry kept changes over to the real files")
+        .override_usage("bryo apply [OPTIONS] <NAME> [PATH]...");
+    selection::add_arguments(command.arg(named::argument()))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
@@ -39,7 +39,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name()).arg(
+    Command::new("undo").about("Take the last apply back").arg(named::argument()).arg(
         Arg::new("force")
             .long("force")
             .action(ArgAction::SetTrue)
@@ -47,22 +47,9 @@ pub(super) fn undo_command() -> Command {
     )
 }
 
-fn name() -> Arg {
-    Arg::new("name")
-        .value_name("NAME")
-        .required(true)
-        .value_parser(clap::value_parser!(OsString))
-        .help("Which changes; the beginning of a name is enough")
-}
-
-fn named(matches: &ArgMatches, place: &Place) -> Result<Kept> {
-    let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
-    ChangeStore::of(&place.directories.data).find(&Text::from(name))
-}
-
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
-    let kept = named(matches, &place)?;
+    let kept = named::kept(matches, &place, "apply")?;
     let lock = kept.lock()?;
     kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
     let neighbours = Neighbours::hold(&place, &kept)?;
@@ -182,7 +169,7 @@ fn tell(conflicts: &[Conflict]) {
 
 pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
-    let kept = named(matches, &place)?;
+    let kept = named::kept(matches, &place, "undo")?;
     let _lock = kept.lock()?;
     let neighbours = Neighbours::hold(&place, &kept)?;
     neighbours.expect_none_above_applied(&kept)?;

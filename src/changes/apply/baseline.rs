@@ -88,6 +88,7 @@ pub fn refresh(layers: &[Layer], paper: &HostPath, path: &HostPath) -> Result<()
     let mut draft = Draft::begin(path)?;
     let now = draft.begun_at()?;
     let mut ways = HostWays::open(layers)?;
+    let planned = journal::head(paper)?.began;
     let mut section = None;
     journal::each_step(paper, |_, step| {
         let Some(layer) = layers.get(step.layer) else { return Ok(()) };
@@ -97,7 +98,9 @@ pub fn refresh(layers: &[Layer], paper: &HostPath, path: &HostPath) -> Result<()
         let (Act::Replace { old, .. } | Act::Remove { old }) = &step.act else { return Ok(()) };
         if let Known::Was(below) = before.find(&layer.lower, &step.path)? {
             let there = ways.facts(&step)?;
-            before.replace_next(restored(&below, old, there.as_ref(), now));
+            // One that was moved away and back, or never, holds what it held, with its times.
+            let copied = ways.is_younger(&step, planned)?.then_some(now);
+            before.replace_next(restored(&below, old, there.as_ref(), copied));
         }
         Ok(())
     })?;
@@ -107,13 +110,13 @@ pub fn refresh(layers: &[Layer], paper: &HostPath, path: &HostPath) -> Result<()
     draft.finish()
 }
 
-/// What is known of a name from now on.
-fn restored(below: &Below, old: &Mark, there: Option<&Facts>, now: Moment) -> Below {
-    match (below, there) {
-        (Below::Directory { .. }, Some(facts)) if facts.is_directory() => {
-            Below::Directory { until: now }
+/// What is known of a name from now on. A directory that was copied held nothing new by then.
+fn restored(below: &Below, old: &Mark, there: Option<&Facts>, copied: Option<Moment>) -> Below {
+    match (below, there, copied) {
+        (Below::Directory { .. }, Some(facts), Some(until)) if facts.is_directory() => {
+            Below::Directory { until }
         }
-        (Below::File { mark, .. }, Some(facts)) if mark == old && old.is_of(facts) => {
+        (Below::File { mark, .. }, Some(facts), _) if mark == old && old.is_of(facts) => {
             Below::File { mark: Mark::of(facts), until: facts.changed }
         }
         _ => *below,

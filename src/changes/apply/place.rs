@@ -123,9 +123,24 @@ impl HostWays {
     }
 
     pub(super) fn facts(&mut self, step: &Step) -> Result<Option<Facts>> {
+        match self.spot(step)? {
+            Some(spot) => spot.facts(),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether what is there was made after that moment.
+    pub(super) fn is_younger(&mut self, step: &Step, than: Moment) -> Result<bool> {
+        match self.spot(step)? {
+            Some(spot) => spot.is_younger(than),
+            None => Ok(false),
+        }
+    }
+
+    fn spot<'a>(&'a mut self, step: &'a Step) -> Result<Option<Spot<'a>>> {
         let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
         let (parent, name) = parent_and_name(&step.path);
-        Spot { directory: way.find(parent)?, name }.facts()
+        Ok(Some(Spot { directory: way.find(parent)?, name }))
     }
 }
 
@@ -200,6 +215,12 @@ impl<'a> Spot<'a> {
             entry::change_mode(fd.as_fd(), mode)?;
         }
         Ok(())
+    }
+
+    /// Whether what is there was made after that moment, as a copy is and what was moved is not.
+    pub(super) fn is_younger(&self, than: Moment) -> Result<bool> {
+        let Some(directory) = self.directory else { return Ok(false) };
+        Ok(facts::born_at(directory, self.name)?.is_some_and(|born| born > than))
     }
 
     /// Whether it is that very inode.
