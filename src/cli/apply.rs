@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Context, Error, HostPath, Result, Text};
-use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
+use crate::base::{Context, Error, Result, Text};
+use crate::changes::apply::{self, Conflict, Extent, OnConflict, Planned, Run, Touched, Wish};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
@@ -14,7 +14,7 @@ use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
-use super::selection::Selection;
+use super::selection::{self, Selection};
 
 /// How many paths are named before the rest is counted.
 const NAMED: usize = 10;
@@ -23,24 +23,8 @@ pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    Command::new("apply")
-        .about("Carry kept changes over to the real files")
-        .arg(name())
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .arg(
-            Arg::new("exclude")
-                .long("exclude")
-                .value_name("GLOB")
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Leave out what matches this pattern, as in .gitignore"),
-        )
+    let command = Command::new("apply").about("Carry kept changes over to the real files");
+    selection::add_arguments(command.arg(name()))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
@@ -54,7 +38,12 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name())
+    Command::new("undo").about("Take the last apply back").arg(name()).arg(
+        Arg::new("force")
+            .long("force")
+            .action(ArgAction::SetTrue)
+            .help("Also what was changed since: it is put among the changes"),
+    )
 }
 
 fn name() -> Arg {
@@ -89,12 +78,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Err(Error::new("no apply was cut short")
             .within(format!("cannot go on with `{}`", kept.name)));
     }
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
     let on_conflict = match (matches.get_flag("force"), matches.get_flag("skip-conflicts")) {
         (true, _) => OnConflict::Force,
         (_, true) => OnConflict::Skip,
@@ -106,7 +89,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         // The try was killed before it could.
         apply::note(&layers, began, &kept.baseline())?;
     }
-    let selection = Selection::read(matches, paths, kept.working_directory()?);
+    let selection = Selection::read(matches, &place, &kept)?;
     let is_dry = matches.get_flag("dry-run");
     let wish = Wish {
         selects: &|path| selection.selects(path),
@@ -122,7 +105,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let turn = Turn::begin(&kept)?;
     let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
     let may_go_on = check(&kept, &planned, on_conflict);
-    let may_go_on = may_go_on.and_then(|()| selection.check(&kept));
+    let may_go_on = may_go_on.and_then(|()| selection.check("apply", &kept));
     if is_dry || may_go_on.is_err() || planned.steps == 0 {
         turn.forget()?;
         may_go_on?;
@@ -192,28 +175,32 @@ pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
     let _lock = kept.lock()?;
     let layers = layers_in(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);
-    let turn = match Turn::newest(&kept)? {
-        Some((turn, Stage::Applied)) => {
-            let conflicts =
-                apply::undo_is_possible(&layers, &turn.paper(Stage::Applied), &turn.undo())?;
-            if !conflicts.is_empty() {
-                tell(&conflicts);
-                return Err(Error::new("its files were changed since").within(clause()));
-            }
-            turn.come(Stage::Applied, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::Begun)) => {
-            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
-            turn.come(Stage::Begun, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::TakenBackInPart)) => turn,
+    let (turn, stage) = match Turn::newest(&kept)? {
         Some((_, Stage::Planned)) | None => {
             return Err(Error::new("nothing of it was applied").within(clause()));
         }
+        Some(newest) => newest,
     };
-    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
+    if stage == Stage::Begun {
+        apply::settle(&layers, &turn.paper(stage), &turn.undo())?;
+    }
+    let extent = if stage == Stage::Applied { Extent::Whole } else { Extent::Part };
+    let conflicts = apply::undo_is_possible(&layers, &turn.paper(stage), &turn.undo(), extent)?;
+    let touched = match matches.get_flag("force") {
+        true => Touched::IsTakenAlong,
+        false => Touched::Stays,
+    };
+    if !conflicts.is_empty() && touched == Touched::Stays {
+        tell(&conflicts);
+        return Err(Error::new("its files were changed since").within(clause()).hint(format!(
+            "`bryo undo {} --force` puts them among the changes, and the old ones in their place",
+            kept.name
+        )));
+    }
+    if stage != Stage::TakenBackInPart {
+        turn.come(stage, Stage::TakenBackInPart)?;
+    }
+    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo(), touched)?;
     apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));

@@ -122,6 +122,7 @@ pub(super) fn launch(plan: &Plan) -> Result<u8> {
         print::warning(warning);
     }
     let ended = sandbox::launch(plan);
+    print::a_command_has_written();
     let outcome = ended.outcome.map_err(with_remedy);
     if let Ok(outcome) = &outcome {
         if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {

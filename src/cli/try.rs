@@ -3,6 +3,7 @@
 
 mod answer;
 mod begin;
+mod overview;
 mod prompt;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use crate::store::{ChangeStore, End, Kept, Record, Time};
 use crate::sys::clock;
 use crate::sys::facts::Moment;
 
+use super::discard::HalfDone;
 use super::policy::Place;
 use super::{help, print, run};
 use answer::Answer;
@@ -32,13 +34,15 @@ pub(super) fn command() -> Command {
     let command = Command::new("try")
         .about("Run a command, and decide afterwards what it may change")
         .override_usage(help::TRY_USAGE)
+        .next_help_heading("Changes")
         .arg(
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
                 .help("Keep the changes under this name [default: one that is made up]"),
         );
-    run::add_arguments(answer::add_arguments(begin::add_arguments(command)))
+    let command = answer::add_arguments(begin::add_arguments(command));
+    run::add_arguments(command.next_help_heading(None))
 }
 
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
@@ -59,7 +63,10 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
         Err(error) => (None, Err(error)),
     };
     match (result, record) {
-        (Ok(status), Some(record)) => end(beginning, &record, answer, person.as_ref(), status),
+        (Ok(status), Some(record)) => {
+            let asked = person.as_ref().filter(|_| answer == Answer::Ask);
+            end(beginning, &record, answer, asked.and_then(Prompt::open), status, &place.home)
+        }
         (Ok(status), None) => Ok(status),
         (Err(error), record) => Err(salvage(beginning, record, error)),
     }
@@ -134,8 +141,9 @@ fn end(
     beginning: Beginning,
     record: &Record,
     answer: Answer,
-    person: Option<&Person>,
+    prompt: Option<Prompt>,
     status: u8,
+    home: &HostPath,
 ) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
@@ -161,6 +169,9 @@ fn end(
     }
     kept.write(record)?;
     note_baseline(kept, record)?;
+    if prompt.is_some() {
+        overview::show(kept, home)?;
+    }
     print::note(&answer::line(&name, summary));
     match answer {
         Answer::Keep => answer::tell_next(&name),
@@ -171,7 +182,7 @@ fn end(
             answer::tell_next(&name);
         }
         Answer::Discard => discard(beginning.kept)?,
-        Answer::Ask => match person.and_then(Prompt::open) {
+        Answer::Ask => match prompt {
             Some(prompt) => prompt.ask(beginning.kept)?,
             None => answer::tell_next(&name),
         },
@@ -180,8 +191,5 @@ fn end(
 }
 
 fn discard(kept: Kept) -> Result<()> {
-    let name = kept.name.clone();
-    kept.remove()?;
-    print::note(&format!("discarded {name}"));
-    Ok(())
+    super::discard::whole(kept, HalfDone::Stays)
 }

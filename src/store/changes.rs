@@ -18,7 +18,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{names, removal};
+use super::turn::Turn;
+use super::{names, removal, shape};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::sandbox::{self, Lock, Locked};
@@ -28,6 +29,8 @@ const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
 const RECORD_LIMIT: usize = 1 << 20;
+/// How much is shown of the command of whoever holds the lock.
+const COMMAND_SHOWN: usize = 120;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
 
@@ -77,7 +80,18 @@ enum Durability {
 }
 
 fn held_by(holder: &Text) -> Error {
-    Error::new(format!("process {holder} is using them")).hint("wait until it has ended")
+    let what = what_runs(holder).map_or_else(String::new, |command| format!(" (`{command}`)"));
+    Error::new(format!("process {holder}{what} is using them")).hint("wait until it has ended")
+}
+
+/// The words of its command.
+fn what_runs(process: &Text) -> Option<Text> {
+    let number: u32 = std::str::from_utf8(process.as_bytes()).ok()?.parse().ok()?;
+    let words =
+        file::read_path(Path::new(&format!("/proc/{number}/cmdline")), COMMAND_SHOWN).ok()?;
+    let mut words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+    words.retain(|word| !word.is_empty());
+    (!words.is_empty()).then(|| Text::from(OsString::from_vec(words.join(&b' '))))
 }
 
 impl ChangeStore {
@@ -256,6 +270,11 @@ impl Kept {
     /// Notes what runs now, on top of what is kept.
     pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
         let _lock = self.lock()?;
+        if Turn::half_done(self)?.is_some() {
+            return Err(Error::new("an apply of them was cut short")
+                .within(format!("cannot go on with `{}`", self.name))
+                .hint(format!("`bryo undo {}` takes it back", self.name)));
+        }
         let record = Record {
             command: command.iter().map(ToString::to_string).collect(),
             ended: None,
@@ -268,6 +287,7 @@ impl Kept {
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
+        shape::check(self.open()?.as_fd()).context(clause)?;
         match self.try_lock().context(clause)? {
             Locked::Ours(lock) => Ok(lock),
             Locked::Held(holder) => Err(held_by(&holder)).context(clause),

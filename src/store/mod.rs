@@ -9,6 +9,7 @@ mod names;
 mod policy_file;
 mod project;
 mod removal;
+mod shape;
 mod trust;
 mod turn;
 

@@ -197,6 +197,22 @@ pub fn make_whiteout_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
         .named(|| format!("mknodat({name:?}, 0:0)"))
 }
 
+pub fn make_fifo_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    fs::mknodat(directory, name, fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+        .named(|| format!("mknodat({name:?}, FIFO)"))
+}
+
+/// Gives a file another name, which is free. A link is not followed.
+pub fn link_at(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::linkat(from, name, to, new_name, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new_name:?})"))
+}
+
 /// Copies what is left of one file to the other: shared blocks where the filesystem can, holes as
 /// holes.
 pub fn copy_content(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {

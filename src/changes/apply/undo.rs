@@ -10,28 +10,46 @@ use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::layer::Layer;
-use crate::sys::facts;
+use crate::sys::facts::{self, Facts};
 use crate::sys::{Errno, entry, file};
 
 use super::carry;
 use super::conflict::Conflict;
 use super::journal;
-use super::place::{Place, Ways, shown};
-use super::step::{Act, Mark, Step};
+use super::place::{Place, Ways, part_prefix, shown};
+use super::step::{Act, Look, Mark, Step};
 use super::transfer;
 
 const TOUCHED: &str = "it was changed since it was applied";
 const FILLED: &str = "something was put into it since it was applied";
 const TAKEN: &str = "its name has been taken since it was removed";
+const LOST: &str = "what it was before is not in the store any more";
+
+/// How much of an apply there is to take back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    Whole,
+    /// It was cut short, or taking it back was: each step was taken or not.
+    Part,
+}
+
+/// What is done with a file that was changed since it was applied.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Touched {
+    /// Nothing: taking back ends there.
+    Stays,
+    /// It goes into the layer, as it is now.
+    IsTakenAlong,
+}
 
 /// What stands against taking it back; nothing is touched by asking.
 pub fn undo_is_possible(
     layers: &[Layer],
     paper: &HostPath,
     undo: &HostPath,
+    extent: Extent,
 ) -> Result<Vec<Conflict>> {
-    let mut ways = Ways::open(layers, undo, journal::token(paper)?)?;
-    let mut conflicts = Vec::new();
+    let head = journal::head(paper)?;
     let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
     journal::each_step(paper, |_, step| {
         if matches!(step.act, Act::MakeDirectory { .. } | Act::Add { .. }) {
@@ -40,8 +58,11 @@ pub fn undo_is_possible(
         Ok(())
     })?;
     made.sort();
-    journal::each_step(paper, |_, step| {
-        if let Some(why) = hindrance(&mut ways, &step, &made)? {
+    let asked = Asked { extent, made, part: part_prefix(&head.token) };
+    let mut ways = Ways::open(layers, undo, head)?;
+    let mut conflicts = Vec::new();
+    journal::each_step(paper, |number, step| {
+        if let Some(why) = asked.hindrance(&mut ways, number, &step)? {
             let root = layers.get(step.layer).map(|layer| layer.lower.clone());
             let path = std::ffi::OsStr::from_bytes(&step.path);
             let path = root.map_or_else(|| HostPath::absolute(path), |root| root.join(path));
@@ -52,40 +73,74 @@ pub fn undo_is_possible(
     Ok(conflicts)
 }
 
-fn hindrance(
-    ways: &mut Ways,
-    step: &Step,
-    made: &[(usize, Vec<u8>)],
-) -> Result<Option<&'static str>> {
-    let names = ways.names(0);
-    let host = match ways.place(step, &names) {
-        Ok(place) => place.host,
-        Err(e) if e.errno().is_some_and(facts::is_gone) => return Ok(Some(TOUCHED)),
-        Err(e) => return Err(e),
-    };
-    let there = host.facts()?;
-    Ok(match &step.act {
-        Act::Replace { new, .. } | Act::Add { new } => {
-            (!there.is_some_and(|it| new.is_of(&it))).then_some(TOUCHED)
-        }
-        // Where a directory of the same name was made instead, that step answers for it.
-        Act::Remove { .. } => {
-            let ours = made.binary_search(&(step.layer, step.path.clone())).is_ok();
-            (there.is_some() && !ours).then_some(TAKEN)
-        }
-        Act::MakeDirectory { .. } => {
-            let Ok(directory) = host.open() else {
-                return Ok(Some(TOUCHED));
-            };
-            let is_ours = |name: &OsString| {
-                let path = [step.path.as_slice(), name.as_bytes()].join(&b'/');
-                made.binary_search(&(step.layer, path)).is_ok()
-            };
-            let names = file::names_in(directory.as_fd())?;
-            (!names.iter().all(is_ours)).then_some(FILLED)
-        }
-        Act::SetDirectory { .. } => None,
-    })
+struct Asked {
+    extent: Extent,
+    /// What the apply has made, in order.
+    made: Vec<(usize, Vec<u8>)>,
+    /// How the names begin that its copies bear until they are whole.
+    part: String,
+}
+
+impl Asked {
+    fn hindrance(&self, ways: &mut Ways, number: u64, step: &Step) -> Result<Option<&'static str>> {
+        let names = ways.names(number);
+        let place = match ways.place(step, &names) {
+            Ok(place) => place,
+            Err(e) if e.errno().is_some_and(facts::is_gone) => return Ok(Some(TOUCHED)),
+            Err(e) => return Err(e),
+        };
+        let (there, kept) = (place.host.facts()?, place.kept.facts()?);
+        let is_part = self.extent == Extent::Part;
+        Ok(match &step.act {
+            Act::Replace { old, new } => match (kept, there) {
+                (None, _) => (!is_part).then_some(LOST),
+                // A run that was killed was here, and what is there is not looked at again.
+                (Some(kept), _) if is_part && kept.inode == new.inode => None,
+                (Some(_), Some(there)) if new.is_of(&there) => None,
+                (Some(_), Some(there)) if is_part && old.is_of(&there) => None,
+                (Some(_), _) => Some(TOUCHED),
+            },
+            Act::Add { new } => match there {
+                Some(there) if new.is_of(&there) => None,
+                _ if is_part && place.layer.facts()?.is_some() => None,
+                _ => Some(TOUCHED),
+            },
+            Act::Remove { old } => match (kept, there) {
+                (None, _) => (!is_part).then_some(LOST),
+                (Some(_), None) => None,
+                (Some(_), Some(there)) if is_part && old.is_of(&there) => None,
+                // Where a directory of the same name was made instead, that step answers for it.
+                (Some(_), Some(_)) => (!self.is_made(step.layer, &step.path)).then_some(TAKEN),
+            },
+            Act::MakeDirectory { .. } => match there {
+                Some(there) if there.is_directory() => {
+                    let Ok(directory) = place.host.open() else { return Ok(Some(TOUCHED)) };
+                    let names = file::names_in(directory.as_fd())?;
+                    let are_ours = names.iter().all(|name| self.is_ours(step, name));
+                    (!are_ours).then_some(FILLED)
+                }
+                _ => (!is_part).then_some(TOUCHED),
+            },
+            Act::SetDirectory { before, after } => match there {
+                Some(there) if there.is_directory() => {
+                    let is = |look: &Look| (look.mode ^ there.mode) & 0o777 == 0;
+                    (!(is(after) || is_part && is(before))).then_some(TOUCHED)
+                }
+                _ => Some(TOUCHED),
+            },
+        })
+    }
+
+    fn is_made(&self, layer: usize, path: &[u8]) -> bool {
+        let which =
+            |(number, made): &(usize, Vec<u8>)| (*number, made.as_slice()).cmp(&(layer, path));
+        self.made.binary_search_by(which).is_ok()
+    }
+
+    fn is_ours(&self, step: &Step, name: &OsString) -> bool {
+        let path = [step.path.as_slice(), name.as_bytes()].join(&b'/');
+        self.is_made(step.layer, &path) || name.as_bytes().starts_with(self.part.as_bytes())
+    }
 }
 
 /// The step at which an apply was cut short is either done or not afterwards. To be called before
@@ -95,8 +150,8 @@ pub fn settle(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()>
 }
 
 /// Takes back every step that was taken. A run that was killed is gone on with by the same call.
-pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touched) -> Result<()> {
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {
         let names = ways.names(number);
@@ -108,8 +163,11 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot take the change of `{}` back", shown(layers, &step));
         let names = ways.names(number);
-        ways.place(&step, &names).and_then(|place| take_back(&place, &step.act)).context(clause)
-    })
+        let place = ways.place(&step, &names);
+        place.and_then(|place| take_back(&place, &step.act, touched)).context(clause)
+    })?;
+    // What was kept of it may be forgotten after this.
+    ways.sync()
 }
 
 fn remake(place: &Place<'_>, mode: u32) -> Result<()> {
@@ -127,14 +185,14 @@ fn remake(place: &Place<'_>, mode: u32) -> Result<()> {
     }
 }
 
-fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
+fn take_back(place: &Place<'_>, act: &Act, touched: Touched) -> Result<()> {
     // What a killed run was copying.
     for spot in [&place.host, &place.layer] {
         spot.beside(&place.part).remove()?;
     }
     match act {
-        Act::Add { new } => take_addition_back(place, new),
-        Act::Replace { new, .. } => put_old_back(place, new),
+        Act::Add { new } => take_addition_back(place, new, touched),
+        Act::Replace { old, new } => put_old_back(place, old, new, touched),
         Act::Remove { old } => {
             bring_back(place, old)?;
             match entry::make_whiteout_at(place.layer.directory()?, place.layer.name) {
@@ -145,7 +203,7 @@ fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
         Act::MakeDirectory { look } => {
             // It is none where what stood in its way was not removed yet.
             if place.host.facts()?.is_some_and(|it| it.is_directory()) {
-                entry::remove_directory_at(place.host.directory()?, place.host.name)?;
+                unmake(place, touched)?;
             }
             place.layer.set_look(look)
         }
@@ -159,10 +217,28 @@ fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
     }
 }
 
-fn take_addition_back(place: &Place<'_>, new: &Mark) -> Result<()> {
+/// With what others have put into it, it stays.
+fn unmake(place: &Place<'_>, touched: Touched) -> Result<()> {
+    match entry::remove_directory_at(place.host.directory()?, place.host.name) {
+        Err(e) if e.errno == Errno::ENOTEMPTY && touched == Touched::IsTakenAlong => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+fn take_addition_back(place: &Place<'_>, new: &Mark, touched: Touched) -> Result<()> {
+    let may_go = |there: &Facts| new.is_of(there) || touched == Touched::IsTakenAlong;
     match (place.layer.facts()?, place.host.facts()?) {
         (_, None) => Ok(()),
-        (None, Some(_)) => transfer::move_to_free(&place.host, &place.layer, &place.part),
+        (None, Some(there)) if !may_go(&there) => Err(Error::new(TOUCHED)),
+        (None, Some(_)) => {
+            transfer::move_to_free(&place.host, &place.layer, &place.part)?;
+            if place.layer.facts()?.is_some_and(|it| may_go(&it)) {
+                return Ok(());
+            }
+            // Replaced just now.
+            transfer::move_to_free(&place.layer, &place.host, &place.part)?;
+            Err(Error::new(TOUCHED))
+        }
         // Copied back already; somebody else's file of that name stays.
         (Some(_), Some(_)) if place.host_is_copy(new)? => place.host.remove(),
         (Some(_), Some(_)) => Ok(()),
@@ -170,17 +246,29 @@ fn take_addition_back(place: &Place<'_>, new: &Mark) -> Result<()> {
 }
 
 /// The name has the one file or the other at every moment.
-fn put_old_back(place: &Place<'_>, new: &Mark) -> Result<()> {
+fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> Result<()> {
     let Some(kept) = place.kept.facts()? else { return Ok(()) };
     let (host, undo) = (place.host.directory()?, place.kept.directory()?);
+    let may_go = |there: &Facts| new.is_of(there) || touched == Touched::IsTakenAlong;
     // Exchanged before, by a run that was killed here.
-    if kept.inode == new.inode {
+    if kept.inode == new.inode || place.host.is(old.inode)? {
         return transfer::move_to_free(&place.kept, &place.layer, &place.part);
     }
     match entry::exchange(undo, place.kept.name, host, place.host.name) {
+        Ok(()) if !place.kept.facts()?.is_some_and(|it| may_go(&it)) => {
+            // Replaced just now.
+            entry::exchange(undo, place.kept.name, host, place.host.name)?;
+            Err(Error::new(TOUCHED))
+        }
         Ok(()) => transfer::move_to_free(&place.kept, &place.layer, &place.part),
+        Err(e) if e.errno == Errno::ENOENT && touched == Touched::IsTakenAlong => {
+            transfer::move_to_free(&place.kept, &place.host, &place.part)
+        }
         Err(e) if e.errno == Errno::EXDEV => {
             if place.layer.facts()?.is_none() {
+                if !place.host.facts()?.is_some_and(|it| may_go(&it)) {
+                    return Err(Error::new(TOUCHED));
+                }
                 transfer::copy_to_free(&place.host, &place.layer, &place.part)?;
             }
             transfer::copy(undo, place.kept.name, host, &place.part)?;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use similar::{ChangeTag, TextDiff};
+use similar::ChangeTag;
 
 use crate::base::wording::count;
 use crate::base::{Result, Text};
@@ -13,7 +13,7 @@ use crate::changes::walk::walk;
 use crate::sys::facts::Type;
 
 use super::side::Side;
-use super::text::PATIENCE;
+use super::text::compared;
 use super::{Shown, gone};
 
 /// The longest bar of plus and minus signs.
@@ -65,7 +65,7 @@ pub fn stat(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<
 }
 
 fn lines(was: &[u8], is: &[u8]) -> (u64, u64) {
-    let diff: TextDiff<'_, '_, [u8]> = TextDiff::configure().timeout(PATIENCE).diff_lines(was, is);
+    let diff = compared(was, is);
     let number = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count() as u64;
     (number(ChangeTag::Insert), number(ChangeTag::Delete))
 }

@@ -11,10 +11,17 @@ use crate::base::Text;
 const CONTEXT: usize = 3;
 
 /// After this, what is left is shown as replaced whole.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Line by line, as git takes a line: it ends with a newline. The crate's own lines end with a
+/// carriage return, too.
+pub(super) fn compared<'a>(old: &'a [u8], new: &'a [u8]) -> TextDiff<'a, 'a, [u8]> {
+    let lines = |text: &'a [u8]| text.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>();
+    TextDiff::configure().timeout(PATIENCE).diff_slices(&lines(old), &lines(new))
+}
 
 pub(super) fn hunks(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
-    let diff: TextDiff<'_, '_, [u8]> = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+    let diff = compared(old, new);
     let mut out = Vec::new();
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
@@ -95,6 +102,11 @@ mod tests {
         assert_eq!(shown("", "x\n"), "@@ -0,0 +1 @@\n+x\n");
         assert_eq!(shown("x\n", ""), "@@ -1 +0,0 @@\n-x\n");
         assert_eq!(shown("x\n", "x\n"), "");
+    }
+
+    #[test]
+    fn a_carriage_return_is_a_part_of_its_line() {
+        assert_eq!(shown("a\rb\n", "a\rc\n"), "@@ -1 +1 @@\n-a\rb\n+a\rc\n");
     }
 
     #[test]
