@@ -10,6 +10,7 @@ mod compare;
 mod danger;
 mod dialect;
 pub mod diff;
+mod disk;
 pub mod export;
 mod forget;
 pub mod import;

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, Error, Result, Text};
+use crate::base::{Context, Error, Result, Text, progress};
 use crate::sys::facts::{self, Facts};
 use crate::sys::file::{self, Inode};
 use crate::sys::{CallError, entry};
@@ -37,6 +37,7 @@ pub struct Spot<'a> {
 
 /// Shows every change of the layer, each directory before what is in it, names in their order.
 pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>) -> Result<()> {
+    progress::stage("reading");
     let lower = file::open_without_links(layer.lower.as_path())
         .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()));
     let lower = match lower {
@@ -110,6 +111,7 @@ impl Walk<'_> {
             self.path.truncate(level.path_length);
             match level.names.get(level.next).map(OsStr::to_owned) {
                 Some(name) => {
+                    progress::step();
                     level.next += 1;
                     if !self.path.is_empty() {
                         self.path.push(b'/');

@@ -14,6 +14,7 @@ use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
+use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 
 /// How many paths are named before the rest is counted.
@@ -60,6 +61,7 @@ fn named(matches: &ArgMatches, place: &Place) -> Result<Kept> {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named(matches, &place)?;
     let lock = kept.lock()?;
@@ -170,6 +172,7 @@ fn tell(conflicts: &[Conflict]) {
 }
 
 pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named(matches, &place)?;
     let _lock = kept.lock()?;

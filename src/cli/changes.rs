@@ -17,6 +17,7 @@ use crate::sys::clock;
 
 use super::policy::Place;
 use super::print;
+use super::progress::ProgressLine;
 
 pub(super) fn command() -> Command {
     Command::new("changes")
@@ -62,6 +63,7 @@ enum State {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     match matches.subcommand() {
         Some(("export", matches)) => export::run(matches),
         Some((_, matches)) => import::run(matches),

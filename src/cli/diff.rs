@@ -13,6 +13,7 @@ use crate::store::ChangeStore;
 
 use super::policy::Place;
 use super::print::{self, Reader};
+use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 
 /// In what form they are shown, if not as a diff.
@@ -42,6 +43,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
     let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;

@@ -11,6 +11,7 @@ use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
 use super::print;
+use super::progress::ProgressLine;
 
 pub(super) fn command() -> Command {
     Command::new("discard")
@@ -45,6 +46,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
     let force = if matches.get_flag("force") { HalfDone::Goes } else { HalfDone::Stays };

@@ -12,6 +12,7 @@ mod help;
 mod integrity;
 pub mod policy;
 mod print;
+mod progress;
 mod run;
 mod selection;
 mod self_test;

@@ -22,6 +22,7 @@ use crate::sys::facts::Moment;
 
 use super::discard::HalfDone;
 use super::policy::Place;
+use super::progress::ProgressLine;
 use super::{help, print, run};
 use answer::Answer;
 use begin::{Begin, Beginning};
@@ -145,6 +146,7 @@ fn end(
     status: u8,
     home: &HostPath,
 ) -> Result<u8> {
+    let line = ProgressLine::begin();
     let kept = &beginning.kept;
     let name = kept.name.clone();
     let summary = match Summary::of(&kept.layers()) {
@@ -169,6 +171,7 @@ fn end(
     }
     kept.write(record)?;
     note_baseline(kept, record)?;
+    drop(line);
     if prompt.is_some() {
         overview::show(kept, home)?;
     }
@@ -191,5 +194,6 @@ fn end(
 }
 
 fn discard(kept: Kept) -> Result<()> {
+    let _line = ProgressLine::begin();
     super::discard::whole(kept, HalfDone::Stays)
 }

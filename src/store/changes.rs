@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::turn::Turn;
 use super::{names, removal, shape};
 use crate::base::wording::nearest;
-use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::base::{Context, Error, HostPath, Result, Text, progress};
 use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
@@ -319,6 +319,7 @@ impl Kept {
             Ok(Locked::Ours(lock)) => Some(lock),
             Err(_) => None,
         };
+        progress::stage("discarding");
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
         let base = file::open_path_for_reading(parent).context(clause)?;
         removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
