@@ -1,6 +1,7 @@
 //! Apply and undo: cut short at every call, overtaken by changes outside, by others, by damage.
 
 mod hostile;
+mod progress;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -7,6 +7,7 @@ mod make_install;
 mod prompt;
 mod registry;
 mod system;
+mod unsynced;
 
 use std::fs;
 use std::path::PathBuf;
