@@ -112,6 +112,7 @@ fn cut_short(name: &str) -> Error {
 /// As many as can be: one that is in use keeps no other.
 fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
+    store.remove_spare()?;
     for kept in store.all()? {
         match remove(kept, half_done) {
             Ok(_) => gone += 1,
