@@ -6,6 +6,7 @@ mod installer;
 mod make_install;
 mod prompt;
 mod registry;
+mod spare;
 mod system;
 mod unsynced;
 

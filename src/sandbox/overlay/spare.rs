@@ -25,9 +25,11 @@ pub fn renew(directory: &HostPath) -> Result<bool> {
     let upper = directory_below(layer.as_fd(), "upper")?;
     // Owner, mode and time are given to it with its next lower directory.
     let is_own = entry::attributes(upper.as_fd())?.uid == process::effective_uid();
-    let has_more =
-        || Ok::<_, crate::base::Error>(!facts::attribute_names(upper.as_fd())?.is_empty());
-    if !is_own || !file::is_empty_directory(upper.as_fd())? || has_more()? {
+    // The kernel notes there by what number the overlay is known.
+    let is_plain = facts::attribute_names(upper.as_fd())?
+        .iter()
+        .all(|name| name.to_bytes() == b"user.overlay.uuid");
+    if !is_own || !is_plain || !file::is_empty_directory(upper.as_fd())? {
         return Ok(false);
     }
     let work = directory_below(layer.as_fd(), "work")?;
