@@ -146,7 +146,7 @@ fn listing(bench: &Bench) -> Result<Vec<Row>> {
     let mut commands = [
         tried.bryo("diff", &["--name-only", "listed"]),
         walk,
-        versus("git", &["diff", "--no-index", "--name-only"]),
+        versus("git", &["diff", "--no-index", "--no-renames", "--name-only"]),
         versus("diff", &["-rq"]),
     ];
     let (listed, peers) = commands.split_at_mut(2);
