@@ -43,9 +43,10 @@ pub(crate) fn change(plan: &str, count: &str) -> Result<()> {
     match plan {
         "fill" => write_files("old", 0..count, "as it was\n"),
         "mix" => {
-            write_files("new", 0..count / 2, "new\n")?;
-            write_files("old", 0..count * 2 / 5, "otherwise\n")?;
-            (count * 2 / 5..count / 2)
+            // git holds both sides of what was modified at once, and has room for 32,000 pairs.
+            write_files("new", 0..count * 7 / 10, "new\n")?;
+            write_files("old", 0..count / 5, "otherwise\n")?;
+            (count / 5..count * 3 / 10)
                 .try_for_each(|file| Ok(fs::remove_file(path_of("old", file))?))
         }
         // Without content a million of them take no disk but their inodes.
@@ -124,8 +125,8 @@ impl Drop for Tried<'_> {
 
 fn listing(bench: &Bench) -> Result<Vec<Row>> {
     let count = bench.effort.choose(100_000, 5_000);
-    let (half, all) = ((count / 2).to_string(), count.to_string());
-    let tried = Tried::make(bench, "listed", &["fill", &half], &["mix", &all])?;
+    let (old, all) = ((count * 3 / 10).to_string(), count.to_string());
+    let tried = Tried::make(bench, "listed", &["fill", &old], &["mix", &all])?;
     let mut walk = Command::new("find");
     walk.arg(tried.upper()?).args(["-printf", "%s %m\n"]);
     // The same change to a copy.
