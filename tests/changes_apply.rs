@@ -3,6 +3,7 @@
 mod damage;
 mod exact;
 mod hostile;
+mod progress;
 mod race;
 
 use std::fs;

@@ -11,6 +11,7 @@ use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
+use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 use super::stack::Neighbours;
 use super::{named, print};
@@ -48,6 +49,7 @@ pub(super) fn undo_command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named::kept(matches, &place, "apply")?;
     let lock = kept.lock()?;
@@ -168,6 +170,7 @@ fn tell(conflicts: &[Conflict]) {
 }
 
 pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named::kept(matches, &place, "undo")?;
     let _lock = kept.lock()?;

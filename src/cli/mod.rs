@@ -13,6 +13,7 @@ mod integrity;
 mod named;
 pub mod policy;
 mod print;
+mod progress;
 mod run;
 mod selection;
 mod self_test;

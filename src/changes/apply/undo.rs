@@ -8,7 +8,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::changes::layer::Layer;
 use crate::sys::facts::{self, Facts};
 use crate::sys::{Errno, entry, file};
@@ -49,6 +49,7 @@ pub fn undo_is_possible(
     undo: &HostPath,
     extent: Extent,
 ) -> Result<Vec<Conflict>> {
+    progress::stage("checking");
     let head = journal::head(paper)?;
     let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
     journal::each_step(paper, |_, step| {
@@ -151,6 +152,7 @@ pub fn settle(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()>
 
 /// Takes back every step that was taken. A run that was killed is gone on with by the same call.
 pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touched) -> Result<()> {
+    progress::stage("taking back");
     let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {
