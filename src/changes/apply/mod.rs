@@ -14,6 +14,7 @@ mod line;
 mod place;
 mod planning;
 mod step;
+mod three_way;
 mod transfer;
 mod undo;
 mod way;

@@ -2,8 +2,10 @@
 //! rest by what can be said of it in a line that git passes over.
 
 mod header;
+mod patch;
 mod renames;
 mod side;
+mod single;
 mod stat;
 mod text;
 
@@ -18,7 +20,10 @@ use super::change::{Change, What};
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
+pub use patch::{Edit, Hunk, Patch, lines};
+pub use single::{Both, both_texts, heading, show_change};
 pub use stat::stat;
+pub use text::hunk;
 
 use header::Header;
 use renames::Renames;
@@ -226,18 +231,18 @@ impl Diff<'_> {
         writeln!(self.out, "# {name}: {said}").map_err(gone)
     }
 
-    /// As it is named in the diff, its bytes kept.
     fn named(&self, path: &HostPath) -> Vec<u8> {
-        use std::os::unix::ffi::OsStrExt;
-        let from = self.shown.from.as_path();
-        let relative = path.as_path().strip_prefix(from).ok();
-        let relative = relative.filter(|path| !path.as_os_str().is_empty());
-        let path = relative.unwrap_or_else(|| path.as_path());
-        path.as_os_str()
-            .as_bytes()
-            .strip_prefix(b"/")
-            .map_or_else(|| path.as_os_str().as_bytes().to_vec(), <[u8]>::to_vec)
+        named(self.shown, path)
     }
+}
+
+/// As it is named in the diff, its bytes kept.
+fn named(shown: &Shown<'_>, path: &HostPath) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let relative = path.as_path().strip_prefix(shown.from.as_path()).ok();
+    let relative = relative.filter(|path| !path.as_os_str().is_empty());
+    let bytes = relative.unwrap_or_else(|| path.as_path()).as_os_str().as_bytes();
+    bytes.strip_prefix(b"/").unwrap_or(bytes).to_vec()
 }
 
 /// Whoever reads has read enough.

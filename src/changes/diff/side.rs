@@ -71,6 +71,14 @@ impl Side {
         }
     }
 
+    /// The text of a file that is one.
+    pub(super) fn into_text(self) -> Option<Vec<u8>> {
+        match self.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn said(&self) -> Option<String> {
         match &self.content {
             Content::Nothing => None,
