@@ -1,12 +1,18 @@
 //! `bryo apply` and `bryo undo`: kept changes are carried over to the real files, and taken back.
 
+mod back;
+mod choose;
+mod reasons;
+
 use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result, Text};
-use crate::changes::apply::{self, Conflict, OnConflict, Planned, Run, Wish};
+use crate::changes::apply::{
+    self, Composer, OnConflict, Overtaken, Planned, Run, Whereabouts, Wish,
+};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
@@ -16,8 +22,12 @@ use super::policy::Place;
 use super::print;
 use super::selection::Selection;
 
-/// How many paths are named before the rest is counted.
-const NAMED: usize = 10;
+pub(super) use back::{undo, undo_command};
+use choose::Dialogue;
+use reasons::Went;
+
+/// As a shell tells of a command that `^C` ended.
+const INTERRUPTED: u8 = 130;
 
 pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
@@ -41,20 +51,20 @@ pub(super) fn command() -> Command {
                 .value_parser(clap::value_parser!(OsString))
                 .help("Leave out what matches this pattern, as in .gitignore"),
         )
+        .arg(switch("interactive", "Ask about each change, and each hunk of a text").short('i'))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
             switch("force", "Overwrite what was changed outside since")
-                .conflicts_with("skip-conflicts"),
+                .conflicts_with_all(["skip-conflicts", "merge"]),
         )
+        .arg(switch("merge", "Bring texts together with what was changed outside since"))
         .arg(switch("skip-conflicts", "Leave out what was changed outside since"))
-        .arg(
-            switch("resume", "Go on with an apply that was cut short")
-                .conflicts_with_all(["path", "exclude"]),
-        )
-}
-
-pub(super) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name())
+        .arg(switch("resume", "Go on with an apply that was cut short").conflicts_with_all([
+            "path",
+            "exclude",
+            "interactive",
+            "merge",
+        ]))
 }
 
 fn name() -> Arg {
@@ -73,55 +83,61 @@ fn named(matches: &ArgMatches, place: &Place) -> Result<Kept> {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named(matches, &place)?;
-    let lock = kept.lock()?;
+    let dialogue = match matches.get_flag("interactive") {
+        true => Some(Dialogue::open(&kept.name)?),
+        false => None,
+    };
+    let _lock = kept.lock()?;
     let layers = layers_in(&kept.layers())?;
-    if let Some((turn, stage @ (Stage::Begun | Stage::TakenBackInPart))) = Turn::newest(&kept)? {
-        if matches.get_flag("resume") && stage == Stage::Begun {
-            return finish(&kept, &turn, &layers, Run::Resumed);
-        }
-        let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
-        return Err(Error::new("an earlier one was cut short")
-            .within(format!("cannot apply `{}`", kept.name))
-            .hint(format!("`bryo {verb} {}` goes on with it", kept.name)));
+    if let Some(turn) = cut_short(matches, &kept)? {
+        return finish(&kept, &turn, &layers, Run::Resumed);
     }
-    if matches.get_flag("resume") {
-        return Err(Error::new("no apply was cut short")
-            .within(format!("cannot go on with `{}`", kept.name)));
-    }
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
-    let on_conflict = match (matches.get_flag("force"), matches.get_flag("skip-conflicts")) {
-        (true, _) => OnConflict::Force,
-        (_, true) => OnConflict::Skip,
-        _ => OnConflict::Stop,
-    };
-    let record = kept.record()?;
-    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
-    if file::status_of_path(kept.baseline().as_path()).is_err() {
-        // The try was killed before it could.
-        apply::note(&layers, began, &kept.baseline())?;
-    }
-    let selection = Selection::read(matches, paths, kept.working_directory()?);
-    let is_dry = matches.get_flag("dry-run");
-    let wish = Wish {
-        selects: &|path| selection.selects(path),
-        sees: &|verb, path| {
-            if is_dry {
-                print::answer(&format!("{verb} {path}"));
-            }
-        },
-        on_conflict,
-        began,
-        baseline: &kept.baseline(),
-    };
     let turn = Turn::begin(&kept)?;
-    let planned = apply::plan(&layers, &wish, &turn.paper(Stage::Planned))?;
-    let may_go_on = check(&kept, &planned, on_conflict);
-    let may_go_on = may_go_on.and_then(|()| selection.check(&kept));
+    let whereabouts = whereabouts(&kept, &turn, &layers)?;
+    let selection = Selection::read(matches, paths(matches, &place), kept.working_directory()?);
+    let is_dry = matches.get_flag("dry-run");
+    let mut wish = Wish {
+        selects: &|path| selection.selects(path),
+        choices: None,
+        sees: &|_, _| {},
+        on_conflict: on_conflict(matches),
+        overtaken: match matches.get_flag("merge") {
+            true => Overtaken::Merged,
+            false => Overtaken::Nothing,
+        },
+        place: &whereabouts,
+    };
+    let paper = turn.paper(Stage::Planned);
+    let may_be_begun = |planned: &Planned, wish: &Wish<'_>| {
+        reasons::check(&kept, planned, wish.on_conflict, wish.overtaken)
+            .and_then(|()| selection.check(&kept))
+    };
+    let mut composer = Composer::new(&whereabouts.undo);
+    let choices = match dialogue {
+        None => None,
+        Some(dialogue) => {
+            // Nobody is asked in vain.
+            let planned = apply::plan(&layers, &wish, &mut composer, &paper)?;
+            if let Err(error) = may_be_begun(&planned, &wish) {
+                turn.forget()?;
+                return Err(error);
+            }
+            match dialogue.choose(&kept, &layers, &wish, &mut composer)? {
+                Some(choices) => Some(choices),
+                None => {
+                    turn.forget()?;
+                    print::note("nothing was applied");
+                    return Ok(INTERRUPTED);
+                }
+            }
+        }
+    };
+    wish.choices = choices.as_ref();
+    if is_dry {
+        wish.sees = &|verb, path| print::answer(&format!("{verb} {path}"));
+    }
+    let planned = apply::plan(&layers, &wish, &mut composer, &paper)?;
+    let may_go_on = may_be_begun(&planned, &wish);
     if is_dry || may_go_on.is_err() || planned.steps == 0 {
         turn.forget()?;
         may_go_on?;
@@ -132,89 +148,66 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return Ok(0);
     }
     turn.come(Stage::Planned, Stage::Begun)?;
-    let status = finish(&kept, &turn, &layers, Run::First);
-    drop(lock);
-    status
+    finish(&kept, &turn, &layers, Run::First)
+}
+
+/// The one that `--resume` goes on with, which no other may overtake.
+fn cut_short(matches: &ArgMatches, kept: &Kept) -> Result<Option<Turn>> {
+    let resumes = matches.get_flag("resume");
+    match Turn::newest(kept)? {
+        Some((turn, Stage::Begun)) if resumes => Ok(Some(turn)),
+        Some((_, stage @ (Stage::Begun | Stage::TakenBackInPart))) => {
+            let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
+            Err(Error::new("an earlier one was cut short")
+                .within(format!("cannot apply `{}`", kept.name))
+                .hint(format!("`bryo {verb} {}` goes on with it", kept.name)))
+        }
+        _ if resumes => Err(Error::new("no apply was cut short")
+            .within(format!("cannot go on with `{}`", kept.name))),
+        _ => Ok(None),
+    }
+}
+
+fn whereabouts(kept: &Kept, turn: &Turn, layers: &[Layer]) -> Result<Whereabouts> {
+    let record = kept.record()?;
+    let whereabouts = Whereabouts {
+        began: Moment { seconds: record.began.0, nanoseconds: record.began.1 },
+        baseline: kept.baseline(),
+        bases: kept.bases(),
+        undo: turn.undo(),
+    };
+    let Whereabouts { began, baseline, bases, .. } = &whereabouts;
+    if file::status_of_path(baseline.as_path()).is_err() {
+        // The try was killed before it could.
+        apply::note(layers, *began, baseline, bases)?;
+    }
+    Ok(whereabouts)
+}
+
+fn paths(matches: &ArgMatches, place: &Place) -> Vec<HostPath> {
+    let paths = matches.get_many::<OsString>("path").into_iter().flatten();
+    paths.map(|path| HostPath::resolve(path, &place.directory, &place.home)).collect()
+}
+
+fn on_conflict(matches: &ArgMatches) -> OnConflict {
+    match (matches.get_flag("force"), matches.get_flag("skip-conflicts")) {
+        (true, _) => OnConflict::Force,
+        (_, true) => OnConflict::Skip,
+        _ => OnConflict::Stop,
+    }
 }
 
 fn finish(kept: &Kept, turn: &Turn, layers: &[Layer], run: Run) -> Result<u8> {
-    apply::carry_out(layers, &turn.paper(Stage::Begun), &turn.undo(), run)?;
-    turn.come(Stage::Begun, Stage::Applied)?;
+    let paper = turn.paper(Stage::Begun);
+    apply::carry_out(layers, &paper, &turn.undo(), run)
+        .and_then(|()| apply::advance(layers, &paper, &kept.baseline(), &turn.baseline()))
+        .and_then(|()| turn.come(Stage::Begun, Stage::Applied))
+        .map_err(|error| reasons::cut_short(error, kept, Went::Forward))?;
     let left = Summary::of(&kept.layers())?;
     let name = &kept.name;
     print::note(&match left.total() {
         0 => format!("applied all of {name}; `bryo undo {name}` takes it back"),
         left => format!("applied a part of {name}; {} left", count(left as usize, "change")),
     });
-    Ok(0)
-}
-
-fn check(kept: &Kept, planned: &Planned, on_conflict: OnConflict) -> Result<()> {
-    for path in planned.refused.iter().take(NAMED) {
-        print::warning(&format!("`{path}` is not applied: it is a device, a FIFO or a socket"));
-    }
-    for path in planned.disarmed.iter().take(NAMED) {
-        print::warning(&format!("`{path}` is applied without its set-user-id or set-group-id bit"));
-    }
-    if let Some(directory) = planned.forbidden.first() {
-        return Err(Error::new(format!("you may not write to `{directory}`"))
-            .within(format!("cannot apply `{}`", kept.name))
-            .hint("nothing was touched; `--exclude GLOB` leaves a part out"));
-    }
-    if planned.conflicts.is_empty() || on_conflict == OnConflict::Force {
-        return Ok(());
-    }
-    tell(&planned.conflicts);
-    if on_conflict == OnConflict::Skip {
-        return Ok(());
-    }
-    Err(Error::new(format!(
-        "{} overtaken by changes outside",
-        count(planned.conflicts.len(), "change")
-    ))
-    .within(format!("cannot apply `{}`", kept.name))
-    .hint("nothing was touched; `--skip-conflicts` leaves these out, `--force` overwrites them"))
-}
-
-fn tell(conflicts: &[Conflict]) {
-    for Conflict { path, why } in conflicts.iter().take(NAMED) {
-        print::warning(&format!("`{path}`: {why}"));
-    }
-    if let Some(more) = conflicts.len().checked_sub(NAMED).filter(|more| *more > 0) {
-        print::warning(&format!("and {more} more"));
-    }
-}
-
-pub(super) fn undo(matches: &ArgMatches) -> Result<u8> {
-    let place = Place::read()?;
-    let kept = named(matches, &place)?;
-    let _lock = kept.lock()?;
-    let layers = layers_in(&kept.layers())?;
-    let clause = || format!("cannot take the apply of `{}` back", kept.name);
-    let turn = match Turn::newest(&kept)? {
-        Some((turn, Stage::Applied)) => {
-            let conflicts =
-                apply::undo_is_possible(&layers, &turn.paper(Stage::Applied), &turn.undo())?;
-            if !conflicts.is_empty() {
-                tell(&conflicts);
-                return Err(Error::new("its files were changed since").within(clause()));
-            }
-            turn.come(Stage::Applied, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::Begun)) => {
-            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
-            turn.come(Stage::Begun, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::TakenBackInPart)) => turn,
-        Some((_, Stage::Planned)) | None => {
-            return Err(Error::new("nothing of it was applied").within(clause()));
-        }
-    };
-    apply::undo(&layers, &turn.paper(Stage::TakenBackInPart), &turn.undo())?;
-    apply::refresh(&layers, &turn.paper(Stage::TakenBackInPart), &kept.baseline())?;
-    turn.forget()?;
-    print::note(&format!("{} is as it was before it was applied", kept.name));
     Ok(0)
 }

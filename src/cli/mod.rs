@@ -10,6 +10,7 @@ mod doctor;
 mod flags;
 mod help;
 mod integrity;
+mod keyboard;
 pub mod policy;
 mod print;
 mod run;

@@ -104,6 +104,11 @@ pub(super) fn hint(text: &str) {
     let _ = writeln!(std::io::stderr(), "hint: {text}");
 }
 
+/// What somebody is to be asked about.
+pub(super) fn talk() -> impl Write {
+    BufWriter::new(std::io::stderr())
+}
+
 /// Part of a line that somebody is to answer.
 pub(super) fn question(text: &str) {
     let mut to = std::io::stderr();

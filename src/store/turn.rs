@@ -69,10 +69,16 @@ impl Turn {
         self.directory.join(stage.file())
     }
 
-    /// Where what it replaced is.
+    /// Where what it replaced is, and what it put together out of both sides.
     #[must_use]
     pub fn undo(&self) -> HostPath {
         self.directory.join("undo")
+    }
+
+    /// What the baseline was before it.
+    #[must_use]
+    pub fn baseline(&self) -> HostPath {
+        self.directory.join("baseline")
     }
 
     /// Notes that it has come from one stage to another.

@@ -102,6 +102,20 @@ pub fn facts_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Facts>
     }
 }
 
+/// Whether a name stays whatever its directory allows: `immutable` or `append-only` (chattr(1)), as
+/// statx(2) tells it, and nothing where the filesystem tells none.
+pub fn locked_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<&'static str>> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let found = fs::statx(directory, name, flags, fs::StatxFlags::MODE)
+        .named(|| format!("statx({name:?})"))?;
+    let has = |attribute| found.stx_attributes.contains(attribute);
+    Ok(match () {
+        () if has(fs::StatxAttributes::IMMUTABLE) => Some("immutable"),
+        () if has(fs::StatxAttributes::APPEND) => Some("append-only"),
+        () => None,
+    })
+}
+
 /// The value of an extended attribute; `None` where there is none, or none can be.
 pub fn attribute(fd: BorrowedFd<'_>, name: &str) -> Result<Option<Vec<u8>>> {
     let mut value = vec![0; 256];

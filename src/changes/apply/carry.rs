@@ -42,7 +42,7 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
     sync(layers)?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         ways.place(&step, &names).and_then(|place| finish(&place, &step.act)).context(clause)
     })?;
     sync(layers)
@@ -62,7 +62,7 @@ fn each_place(
 ) -> Result<()> {
     journal::each_step(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         ways.place(&step, &names).and_then(|place| act(&place, &step)).context(clause)
     })
 }
@@ -83,7 +83,7 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
     place.kept.beside(&place.part).remove()?;
     let part = place.host.beside(&place.part);
     match act {
-        Act::Replace { old, new } => {
+        Act::Replace { old, new } | Act::Compose { old, new, .. } => {
             if place.kept.facts()?.is_none() {
                 if place.layer.is(old.inode)? {
                     // Exchanged within one filesystem.
@@ -111,6 +111,11 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
             }
             part.remove()
         }
+        // Left halfway only where the layer is on another filesystem than what is kept.
+        Act::Consume { new } => match place.kept.facts()?.is_some() {
+            true => forget_original(&place.layer, new),
+            false => Ok(()),
+        },
         Act::MakeDirectory { .. } | Act::SetDirectory { .. } => Ok(()),
     }
 }
@@ -123,7 +128,8 @@ fn forget_original(layer: &Spot<'_>, new: &Mark) -> Result<()> {
 /// Takes a step that is settled, if it was not taken.
 fn take(place: &Place<'_>, act: &Act) -> Result<()> {
     match act {
-        Act::Replace { old, new } => replace(place, old, new),
+        Act::Replace { old, new } | Act::Compose { old, new, .. } => replace(place, old, new),
+        Act::Consume { new } => consume(place, new),
         Act::Add { new } => add(place, new),
         Act::Remove { old } => remove(place, old),
         Act::MakeDirectory { .. } => make_directory(place),
@@ -197,6 +203,14 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
     }
 }
 
+fn consume(place: &Place<'_>, new: &Mark) -> Result<()> {
+    if place.kept.facts()?.is_some() {
+        return Ok(());
+    }
+    planned(&place.layer, new)?;
+    transfer::move_to_free(&place.layer, &place.kept, &place.part)
+}
+
 /// What was taken away must be what was planned to go.
 fn put_back_unless(taken: &Spot<'_>, from: &Spot<'_>, old: &Mark) -> Result<()> {
     if expect(taken, old).is_ok() {
@@ -251,7 +265,7 @@ fn finish(place: &Place<'_>, act: &Act) -> Result<()> {
             place.host.set_look(after)
         }
         Act::Remove { .. } => forget_whiteout(&place.layer),
-        Act::Replace { .. } | Act::Add { .. } => Ok(()),
+        Act::Replace { .. } | Act::Add { .. } | Act::Compose { .. } | Act::Consume { .. } => Ok(()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::changes::layer::Layer;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{entry, file};
 
-use super::step::{Look, Mark, Step};
+use super::step::{Act, Look, Mark, Step};
 use super::transfer;
 use super::way::{Way, parent_and_name};
 
@@ -45,6 +45,8 @@ pub(super) struct Place<'a> {
 pub(super) struct StepNames {
     number: OsString,
     part: OsString,
+    /// Of the file that was put together for it.
+    composed: Option<OsString>,
 }
 
 impl Ways {
@@ -59,8 +61,12 @@ impl Ways {
         })
     }
 
-    pub(super) fn names(&self, number: u64) -> StepNames {
+    pub(super) fn names(&self, number: u64, act: &Act) -> StepNames {
         StepNames {
+            composed: match act {
+                Act::Compose { file, .. } => Some(composed_name(*file)),
+                _ => None,
+            },
             number: OsString::from(number.to_string()),
             part: OsString::from(format!(".bryo-{}-{number}", self.token)),
         }
@@ -77,13 +83,23 @@ impl Ways {
             .ok_or_else(|| Error::new("the paper names a layer that is not there"))?;
         let (parent, name) = parent_and_name(&step.path);
         let name = if name.is_empty() { OsStr::new(".") } else { name };
+        // What was put together stands for what the layer holds.
+        let layer = match &names.composed {
+            Some(name) => Spot { directory: Some(self.kept.as_fd()), name },
+            None => Spot { directory: layer.find(parent)?, name },
+        };
         Ok(Place {
             host: Spot { directory: host.find(parent)?, name },
-            layer: Spot { directory: layer.find(parent)?, name },
+            layer,
             kept: Spot { directory: Some(self.kept.as_fd()), name: &names.number },
             part: names.part.clone(),
         })
     }
+}
+
+/// The name of a file that was put together, among what is kept.
+pub(super) fn composed_name(number: u64) -> OsString {
+    OsString::from(format!("composed-{number}"))
 }
 
 impl Place<'_> {

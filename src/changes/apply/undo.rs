@@ -3,7 +3,6 @@
 //! What the apply had put in place goes back into the layer, so that afterwards the changes are
 //! kept as they were before it.
 
-use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -14,11 +13,12 @@ use crate::sys::facts;
 use crate::sys::{Errno, entry, file};
 
 use super::carry;
-use super::conflict::Conflict;
+use super::conflict::{Conflict, Few};
 use super::journal;
 use super::place::{Place, Ways, shown};
 use super::step::{Act, Mark, Step};
 use super::transfer;
+use super::way::parent_and_name;
 
 const TOUCHED: &str = "it was changed since it was applied";
 const FILLED: &str = "something was put into it since it was applied";
@@ -29,35 +29,98 @@ pub fn undo_is_possible(
     layers: &[Layer],
     paper: &HostPath,
     undo: &HostPath,
-) -> Result<Vec<Conflict>> {
-    let mut ways = Ways::open(layers, undo, journal::token(paper)?)?;
-    let mut conflicts = Vec::new();
-    let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
-    journal::each_step(paper, |_, step| {
-        if matches!(step.act, Act::MakeDirectory { .. } | Act::Add { .. }) {
-            made.push((step.layer, step.path.clone()));
-        }
-        Ok(())
-    })?;
-    made.sort();
-    journal::each_step(paper, |_, step| {
-        if let Some(why) = hindrance(&mut ways, &step, &made)? {
-            let root = layers.get(step.layer).map(|layer| layer.lower.clone());
-            let path = std::ffi::OsStr::from_bytes(&step.path);
-            let path = root.map_or_else(|| HostPath::absolute(path), |root| root.join(path));
-            conflicts.push(Conflict { path, why });
-        }
-        Ok(())
-    })?;
+) -> Result<Few<Conflict>> {
+    let ways = Ways::open(layers, undo, journal::token(paper)?)?;
+    let mut question = Question { layers, ways, open: Vec::new(), removed: None };
+    let mut conflicts = Few::default();
+    journal::each_step(paper, |_, step| question.ask(step, &mut conflicts))?;
+    question.close_all_but_above(None, &mut conflicts)?;
     Ok(conflicts)
 }
 
-fn hindrance(
-    ways: &mut Ways,
-    step: &Step,
-    made: &[(usize, Vec<u8>)],
-) -> Result<Option<&'static str>> {
-    let names = ways.names(0);
+/// The steps are in the order of the walk: what was put into a directory follows it at once, and
+/// what took the place of something removed follows that. So a few of them are held at a time.
+struct Question<'a> {
+    layers: &'a [Layer],
+    ways: Ways,
+    /// Directories that were made, each in the one before it.
+    open: Vec<Made>,
+    /// A name that was removed and is taken, unless the next step says by what.
+    removed: Option<Step>,
+}
+
+struct Made {
+    step: Step,
+    /// How many names were put into it.
+    names: u64,
+}
+
+impl Question<'_> {
+    fn ask(&mut self, step: Step, conflicts: &mut Few<Conflict>) -> Result<()> {
+        if let Some(removed) = self.removed.take()
+            && (removed.layer, &removed.path) != (step.layer, &step.path)
+        {
+            conflicts.push(self.conflict(&removed, TAKEN));
+        }
+        self.close_all_but_above(Some(&step), conflicts)?;
+        if matches!(step.act, Act::MakeDirectory { .. } | Act::Add { .. })
+            && let Some(above) = self.open.last_mut()
+            && parent_and_name(&step.path).0 == above.step.path
+        {
+            above.names += 1;
+        }
+        match hindrance(&mut self.ways, &step)? {
+            Some(TAKEN) => self.removed = Some(step),
+            Some(why) => conflicts.push(self.conflict(&step, why)),
+            None if matches!(step.act, Act::MakeDirectory { .. }) => {
+                self.open.push(Made { step, names: 0 });
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Of directories that no more can follow in: whether they hold more than was put there. What
+    /// was and is gone is told of by its own step.
+    fn close_all_but_above(
+        &mut self,
+        step: Option<&Step>,
+        conflicts: &mut Few<Conflict>,
+    ) -> Result<()> {
+        let is_above = |made: &Made| {
+            step.is_some_and(|step| {
+                made.step.layer == step.layer
+                    && step
+                        .path
+                        .strip_prefix(made.step.path.as_slice())
+                        .is_some_and(|rest| rest.starts_with(b"/"))
+            })
+        };
+        while let Some(made) = self.open.pop_if(|made| !is_above(made)) {
+            let names = self.ways.names(0, &made.step.act);
+            let directory = self.ways.place(&made.step, &names)?.host.open()?;
+            let mut there = 0;
+            file::each_name_in(directory.as_fd(), |_| there += 1)?;
+            if there > made.names {
+                conflicts.push(self.conflict(&made.step, FILLED));
+            }
+        }
+        if let (None, Some(removed)) = (step, self.removed.take()) {
+            conflicts.push(self.conflict(&removed, TAKEN));
+        }
+        Ok(())
+    }
+
+    fn conflict(&self, step: &Step, why: &'static str) -> Conflict {
+        let root = self.layers.get(step.layer).map(|layer| layer.lower.clone());
+        let path = std::ffi::OsStr::from_bytes(&step.path);
+        let path = root.map_or_else(|| HostPath::absolute(path), |root| root.join(path));
+        Conflict { path, why: why.to_owned() }
+    }
+}
+
+fn hindrance(ways: &mut Ways, step: &Step) -> Result<Option<&'static str>> {
+    let names = ways.names(0, &step.act);
     let host = match ways.place(step, &names) {
         Ok(place) => place.host,
         Err(e) if e.errno().is_some_and(facts::is_gone) => return Ok(Some(TOUCHED)),
@@ -65,26 +128,12 @@ fn hindrance(
     };
     let there = host.facts()?;
     Ok(match &step.act {
-        Act::Replace { new, .. } | Act::Add { new } => {
+        Act::Replace { new, .. } | Act::Add { new } | Act::Compose { new, .. } => {
             (!there.is_some_and(|it| new.is_of(&it))).then_some(TOUCHED)
         }
-        // Where a directory of the same name was made instead, that step answers for it.
-        Act::Remove { .. } => {
-            let ours = made.binary_search(&(step.layer, step.path.clone())).is_ok();
-            (there.is_some() && !ours).then_some(TAKEN)
-        }
-        Act::MakeDirectory { .. } => {
-            let Ok(directory) = host.open() else {
-                return Ok(Some(TOUCHED));
-            };
-            let is_ours = |name: &OsString| {
-                let path = [step.path.as_slice(), name.as_bytes()].join(&b'/');
-                made.binary_search(&(step.layer, path)).is_ok()
-            };
-            let names = file::names_in(directory.as_fd())?;
-            (!names.iter().all(is_ours)).then_some(FILLED)
-        }
-        Act::SetDirectory { .. } => None,
+        Act::Remove { .. } => there.is_some().then_some(TAKEN),
+        Act::MakeDirectory { .. } => host.open().is_err().then_some(TOUCHED),
+        Act::SetDirectory { .. } | Act::Consume { .. } => None,
     })
 }
 
@@ -99,7 +148,7 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
     let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         match &step.act {
             Act::MakeDirectory { look } => remake(&ways.place(&step, &names)?, look.mode),
             _ => Ok(()),
@@ -107,7 +156,7 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
     })?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot take the change of `{}` back", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         ways.place(&step, &names).and_then(|place| take_back(&place, &step.act)).context(clause)
     })
 }
@@ -134,7 +183,11 @@ fn take_back(place: &Place<'_>, act: &Act) -> Result<()> {
     }
     match act {
         Act::Add { new } => take_addition_back(place, new),
-        Act::Replace { new, .. } => put_old_back(place, new),
+        Act::Replace { new, .. } | Act::Compose { new, .. } => put_old_back(place, new),
+        Act::Consume { .. } => match place.kept.facts()? {
+            Some(_) => transfer::move_to_free(&place.kept, &place.layer, &place.part),
+            None => Ok(()),
+        },
         Act::Remove { old } => {
             bring_back(place, old)?;
             match entry::make_whiteout_at(place.layer.directory()?, place.layer.name) {

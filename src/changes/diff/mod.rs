@@ -21,7 +21,9 @@ use super::layer::Layer;
 use super::walk::{Spot, walk};
 
 pub use patch::{Edit, Hunk, Patch, lines};
+pub(super) use side::{PROBED, is_text};
 pub use single::{Both, both_texts, heading, show_change};
+pub(super) use single::{both_contents, both_contents_of};
 pub use stat::stat;
 pub use text::hunk;
 
@@ -246,6 +248,6 @@ fn named(shown: &Shown<'_>, path: &HostPath) -> Vec<u8> {
 }
 
 /// Whoever reads has read enough.
-fn gone(error: io::Error) -> Error {
+pub(super) fn gone(error: io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write the diff")
 }

@@ -14,7 +14,7 @@ use crate::sys::{entry, file};
 const LARGEST: u64 = 8 << 20;
 
 /// git takes a file for binary that has a zero among its first bytes, this many of them.
-const PROBED: usize = 8000;
+pub(in crate::changes) const PROBED: usize = 8000;
 
 pub(super) struct Side {
     mode: u32,
@@ -112,7 +112,7 @@ pub(super) fn git_mode(facts: &Facts) -> u32 {
 fn content_of(fd: BorrowedFd<'_>, size: u64) -> Result<Content> {
     if size <= LARGEST {
         let bytes = file::read_all(fd, LARGEST as usize)?;
-        if !bytes.iter().take(PROBED).any(|byte| *byte == 0) {
+        if is_text(&bytes) {
             return Ok(Content::Text(bytes));
         }
         let digest = hex(&Sha256::digest(&bytes));
@@ -127,6 +127,10 @@ fn content_of(fd: BorrowedFd<'_>, size: u64) -> Result<Content> {
         }
     }
     Ok(Content::Binary { size, digest: hex(&digest.finalize()) })
+}
+
+pub(in crate::changes) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.iter().take(PROBED).any(|byte| *byte == 0)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -10,7 +10,7 @@ use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
 use crate::changes::layer::Layer;
 use crate::changes::walk::Spot;
-use crate::sys::facts::Type;
+use crate::sys::facts::{Facts, Type};
 
 /// What a text file held, and what it holds now.
 #[derive(Debug)]
@@ -31,17 +31,37 @@ pub fn show_change(
     Diff { shown, style, out, renames: Renames::default(), count: 0 }.show(layer, change, spot)
 }
 
-/// Both texts of a file whose lines alone may have been changed, so that a part of them can be
-/// taken; `None`: it is taken whole or not at all.
+/// Both texts of a file whose lines were changed, so that a part of them can be taken; `None`: it is
+/// taken whole or not at all.
 pub fn both_texts(change: &Change, spot: &Spot<'_>) -> Result<Option<Both>> {
-    let (What::Modified(aspects), Some(before), Some(after), Some(lower)) =
-        (change.what, &change.before, &change.after, spot.lower)
-    else {
-        return Ok(None);
-    };
-    if !aspects.content || before.kind != Type::Regular {
-        return Ok(None);
+    match (change.what, &change.before, &change.after) {
+        (What::Modified(aspects), Some(before), Some(after))
+            if aspects.content && before.kind == Type::Regular =>
+        {
+            both_contents(before, after, spot)
+        }
+        _ => Ok(None),
     }
+}
+
+/// Those of any two files.
+pub(in crate::changes) fn both_contents_of(
+    change: &Change,
+    spot: &Spot<'_>,
+) -> Result<Option<Both>> {
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => both_contents(before, after, spot),
+        _ => Ok(None),
+    }
+}
+
+/// `None`: one of them is no text, or too large to be compared.
+pub(in crate::changes) fn both_contents(
+    before: &Facts,
+    after: &Facts,
+    spot: &Spot<'_>,
+) -> Result<Option<Both>> {
+    let Some(lower) = spot.lower else { return Ok(None) };
     let old = Side::read(lower, spot.name, before)?;
     let new = Side::read(spot.upper, spot.name, after)?;
     Ok(match (old.into_text(), new.into_text()) {
@@ -58,7 +78,7 @@ pub fn heading(
     colour: Colour,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mode = |side: &Option<crate::sys::facts::Facts>| side.as_ref().map_or(0, git_mode);
+    let mode = |side: &Option<Facts>| side.as_ref().map_or(0, git_mode);
     let header = match (mode(&change.before), mode(&change.after)) {
         (was, is) if was == is => Header::Modified,
         (was, is) => Header::Mode { was, is },
