@@ -1,6 +1,9 @@
 //! Apply and undo: cut short at every call, overtaken by changes outside, by others, by damage.
 
 mod hostile;
+mod interactive;
+mod merge;
+mod reasons;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -10,30 +10,36 @@ use std::path::Path;
 use crate::base::{Context, Result};
 use crate::sys::facts::Type;
 use crate::sys::file::Inode;
-use crate::sys::{Errno, entry, facts, file};
+use crate::sys::{Errno, entry, facts, file, process};
 
 use super::layer::Layer;
 use super::names::Names;
 
-/// Means the same afterwards. Stopped halfway, it does, too. Gives the files that have names outside
-/// of the layer as well.
+/// Means the same afterwards. Stopped halfway, it does, too. Gives the files that are not the
+/// layer's alone: that have names outside of it as well, or another owner than its user.
 pub(super) fn make_plain(layer: &Layer) -> Result<Vec<Vec<u8>>> {
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let lower = file::open_without_links(layer.lower.as_path())
         .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
         .ok();
-    let mut plain = Plain { layer, open: Vec::new(), linked: HashMap::new() };
+    let own = process::effective_uid();
+    let mut plain =
+        Plain { layer, own, open: Vec::new(), linked: HashMap::new(), given: Vec::new() };
     plain
         .run(upper, lower)
         .context(|| format!("cannot read what was written to `{}`", layer.lower))?;
     let elsewhere = |it: &Linked| (it.paths.len() as u64) < it.links;
-    Ok(plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths).collect())
+    let linked = plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths);
+    Ok(plain.given.into_iter().chain(linked).collect())
 }
 
 struct Plain<'a> {
     layer: &'a Layer,
+    own: u32,
     open: Vec<Level>,
     linked: HashMap<Inode, Linked>,
+    /// Files that were given to another user.
+    given: Vec<Vec<u8>>,
 }
 
 /// A file of several names.
@@ -81,6 +87,8 @@ impl Plain<'_> {
             let Some(facts) = facts::facts_at(upper.as_fd(), name)? else { continue };
             if facts.is_directory() {
                 directories.push(name.to_owned());
+            } else if self.own != 0 && facts.uid != self.own && may_be_given(facts.kind) {
+                self.given.push(joined(&path, name));
             } else if facts.kind == Type::Regular && facts.links > 1 {
                 let new = || Linked { links: facts.links, paths: Vec::new() };
                 let linked = self.linked.entry(facts.inode).or_insert_with(new);
@@ -112,6 +120,11 @@ impl Plain<'_> {
         }
         Ok(())
     }
+}
+
+/// A whiteout belongs to nobody.
+fn may_be_given(kind: Type) -> bool {
+    matches!(kind, Type::Regular | Type::Symlink)
 }
 
 fn joined(directory: &[u8], name: &OsStr) -> Vec<u8> {

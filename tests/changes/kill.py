@@ -27,6 +27,12 @@ CALLS = (
     "fsync,fdatasync,syncfs,copy_file_range"
 )
 
+# Changed in the sandbox and outside: what an apply puts together bears a time of its own.
+TEXT = "1\n2\n3\n4\n5\n"
+
+# How each verb is called.
+WORDS = {"apply": ["apply", "it", "--merge"], "undo": ["undo", "it"]}
+
 CHANGE = """
 set -e
 echo new > added; chmod 0440 added; ln added added.link
@@ -39,6 +45,7 @@ mkdir -p new/deeper/still; echo z > new/deeper/still/leaf; chmod 555 new/deeper
 ln -sfn elsewhere link; ln -s added fresh
 mv moved elsewhere; chmod 711 kept; setfattr -n user.note -v hi kept/stays
 rm -r whole
+sed -i s/2/two/ old.text
 touch -d 2001-02-03 added old/inside type/below turned new/deeper/still/leaf
 """
 
@@ -54,6 +61,7 @@ def make(tree):
         write(name, name)
     os.link("kept/linked", "kept/also")
     os.symlink("file", "link")
+    write("old.text", TEXT)
     os.chmod("kept", 0o755)
 
 
@@ -113,7 +121,7 @@ def compare(wanted, what):
 def calls_of(verb):
     """What it calls, undisturbed: each call by its name and how often it was made before."""
     with tempfile.NamedTemporaryFile("r") as log:
-        command = ["strace", "-qq", "-o", log.name, "-e", f"trace={CALLS}", BRYO, verb, "it"]
+        command = ["strace", "-qq", "-o", log.name, "-e", f"trace={CALLS}", BRYO, *WORDS[verb]]
         subprocess.run(command, capture_output=True, timeout=60, check=True)
         names = [line.split("(")[0] for line in log.read().splitlines() if "(" in line]
     return [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
@@ -123,7 +131,7 @@ def is_cut_short(verb, call):
     """Whether the fault in the place of that call ended it."""
     name, number = call
     command = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}"]
-    command += ["-e", f"inject={name}:{FAULT}:when={number}", BRYO, verb, "it"]
+    command += ["-e", f"inject={name}:{FAULT}:when={number}", BRYO, *WORDS[verb]]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if run.returncode == 125 and (FAULT.startswith("signal") or "bryo: error: " not in run.stderr):
         fail(f"{verb} failed by itself: {run.stderr}")
@@ -136,7 +144,7 @@ def go_on():
     """To the end of an apply, however far it came: nothing at all, a part, or all of it."""
     run = bryo("apply", "--resume", "it", wants=None)
     if run.returncode and "no apply was cut short" in run.stderr:
-        bryo("apply", "it", wants=None)
+        bryo(*WORDS["apply"], wants=None)
     elif run.returncode:
         fail(f"resume: {run.stderr}")
 
@@ -156,6 +164,7 @@ def fresh():
         shutil.rmtree(TREE)
     make(TREE)
     bryo("try", "--name", "it", "--", "sh", "-c", CHANGE)
+    write("old.text", TEXT + "6\n")
 
 
 def main():
@@ -180,17 +189,17 @@ def main():
         go_back()
         compare(before, "not as before")
         STORY += ", applied again"
-        bryo("apply", "it")
+        bryo(*WORDS["apply"])
         compare(after, "not as applied")
         go_back()
     for call in undoing[::STRIDE]:
         STORY = f"undo cut short at {call}, gone on with"
-        bryo("apply", "it")
+        bryo(*WORDS["apply"])
         cuts += is_cut_short("undo", call)
         go_back()
         compare(before, "not as before")
     STORY = "at last"
-    bryo("apply", "it")
+    bryo(*WORDS["apply"])
     compare(after, "not as applied")
     print(f"cut short {cuts} times, at {len(applying)} and {len(undoing)} calls")
 

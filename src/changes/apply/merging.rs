@@ -19,7 +19,8 @@ use super::transfer::own_attributes;
 const NAMED: usize = 4;
 
 const TEXTS: &str = "only texts can be merged";
-const BINARY: &str = "it is binary, and only texts can be merged";
+const BINARY: &str =
+    "it was changed outside since the sandbox began, and is binary: only texts can be merged";
 const BY_MODE: &str = "its mode was changed both in the sandbox and outside since";
 const BY_ATTRIBUTES: &str =
     "it was changed outside since the sandbox began, and its extended attributes differ";

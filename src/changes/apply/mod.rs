@@ -1,3 +1,11 @@
+//! Apply: what a layer holds is carried over to the directory it lies over.
+//!
+//! First a plan: every change is looked at, and nothing is touched if one of them was overtaken by
+//! a change outside. The plan is written down and synced, then carried out in steps, each of which
+//! is one rename: a name has its old content or its new one, never a part. What was replaced or
+//! removed goes into the place of the changes, for [`undo`]. A run that was killed is gone on with
+//! from the same paper: each step tells by the inodes it finds whether it was done.
+
 mod baseline;
 mod bases;
 mod carry;

@@ -128,7 +128,12 @@ impl HostWays {
     pub(super) fn facts(&mut self, step: &Step) -> Result<Option<Facts>> {
         let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
         let (parent, name) = parent_and_name(&step.path);
-        Spot { directory: way.find(parent)?, name }.facts()
+        match way.find(parent) {
+            Ok(directory) => Spot { directory, name }.facts(),
+            // Something else is where a directory was.
+            Err(e) if e.errno().is_some_and(facts::is_gone) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 }
 

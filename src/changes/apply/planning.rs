@@ -20,7 +20,7 @@ use super::conflict::{self, Conflict, Few, OnConflict, Overtaken};
 use super::journal::Draft;
 use super::merging::Merger;
 use super::overtaken::Judge;
-use super::rights::{Forbidden, Full, Rights, Room};
+use super::rights::{self, Forbidden, Full, Rights, Room};
 use super::step::{Act, Look, Mark, Step};
 use super::transfer;
 use super::way::{Way, parent_and_name};
@@ -104,8 +104,9 @@ pub fn plan(
     Ok(planned)
 }
 
-/// A file of the layer that has another name outside of it is somebody else's: a copy takes its
-/// place, made beside the paper. All its names may have been applied but this one: then, too.
+/// A file of the layer that has another name outside of it, or another owner, is somebody else's: a
+/// copy takes its place, made beside the paper, where one can be made. All its names may have been
+/// applied but this one: then, too.
 fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
@@ -116,7 +117,9 @@ fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> 
     let mut way = Way::from(layer.upper.as_fd())?;
     for path in paths {
         let (parent, name) = parent_and_name(path);
-        if let Some(directory) = way.find(parent)? {
+        if let Some(directory) = way.find(parent)?
+            && rights::is_open(directory, name)?
+        {
             transfer::copy(directory, name, beside.as_fd(), part)?;
             entry::rename_between(beside.as_fd(), part, directory, name)?;
         }

@@ -1,5 +1,6 @@
 //! What the user may not do, and what there is no room for, found before anything is done.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -145,15 +146,20 @@ impl Rights {
         if self.own == 0 || after.uid == self.own {
             return Ok(None);
         }
-        let is_open = match after.kind {
-            Type::Directory => entry::open_directory_at(spot.upper, spot.name)
-                .is_ok_and(|fd| file::may_make_names_in(fd.as_fd()).is_ok()),
-            Type::Symlink => true,
-            _ => entry::open_file_at(spot.upper, spot.name).is_ok(),
-        };
-        let may_go = file::may_make_names_in(spot.upper).is_ok();
-        Ok((!is_open || !may_go).then(|| TAKEN.to_owned()))
+        Ok((!is_open(spot.upper, spot.name)?).then(|| TAKEN.to_owned()))
     }
+}
+
+/// Whether a name of the layer can be read and moved, whoever owns it.
+pub(super) fn is_open(directory: BorrowedFd<'_>, name: &OsStr) -> Result<bool> {
+    let Some(facts) = facts::facts_at(directory, name)? else { return Ok(false) };
+    let can_be_read = match facts.kind {
+        Type::Directory => entry::open_directory_at(directory, name)
+            .is_ok_and(|fd| file::may_make_names_in(fd.as_fd()).is_ok()),
+        Type::Regular => entry::open_file_at(directory, name).is_ok(),
+        _ => true,
+    };
+    Ok(can_be_read && file::may_make_names_in(directory).is_ok())
 }
 
 /// Whom, the namespace of `rights` does not tell.
