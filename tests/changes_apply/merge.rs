@@ -86,7 +86,7 @@ fn lines_that_both_changed_stop_it_before_anything_is_touched() {
     assert_eq!(home.scratch().read("work/other"), format!("zero\n{BASE}ten\n"));
     verb(&home, "apply")
         .args(["it", "--merge", "--force"])
-        .stderr_contains("cannot be used with")
+        .stderr_contains("`--merge` and `--force` do not go together")
         .status(125)
         .check();
 }

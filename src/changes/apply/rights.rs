@@ -69,7 +69,7 @@ impl Rights {
                 false => self.forbids_to_set(before),
             };
             if let Some((why, remedy)) = found {
-                let remedy = remedy.map(|command| format!("{command} `{}`", path()));
+                let remedy = remedy.map(|command| format!("`{command} {}`", path()));
                 return Ok(Some(Forbidden { path: path(), why, remedy }));
             }
         }
@@ -89,7 +89,7 @@ impl Rights {
         let answer = file::may_make_names_in(lower).err().map(|errno| {
             let path = layer.lower.join(above);
             let (why, remedy) = self.why_not(errno, facts::facts(lower).ok());
-            let remedy = remedy.map(|command| format!("{command} `{path}`"));
+            let remedy = remedy.map(|command| format!("`{command} {path}`"));
             Forbidden { path, why, remedy }
         });
         self.asked = Some((above.to_path_buf(), answer.clone()));
