@@ -13,6 +13,7 @@ mod bad_input;
 mod changes;
 mod changes_apply;
 mod confinement;
+mod diff;
 mod doctor;
 mod documents;
 mod environment;

@@ -2,7 +2,10 @@
 //! that no real file changes before it is applied.
 
 mod home;
+mod installer;
+mod make_install;
 mod prompt;
+mod registry;
 mod system;
 
 use std::fs;

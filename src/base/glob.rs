@@ -1,72 +1,27 @@
 //! Patterns for paths, as in .gitignore: `*` and `?` stay within a name, `**` does not. A pattern
 //! without `/` means a name at any depth. What a pattern matches it matches with all that is in it.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use fast_glob::glob_match;
 
 /// Whether the pattern means the path, which is relative, or a directory that holds it.
 #[must_use]
 pub fn covers(pattern: &[u8], path: &Path) -> bool {
-    use std::os::unix::ffi::OsStrExt;
     let pattern = pattern.strip_suffix(b"/").unwrap_or(pattern);
     let is_anchored = pattern.contains(&b'/');
     let pattern = pattern.strip_prefix(b"/").unwrap_or(pattern);
+    // The crate takes a leading `!` for "all but".
+    let escape: &[u8] = if pattern.starts_with(b"!") { b"\\" } else { b"" };
+    let pattern = [escape, pattern].concat();
     path.ancestors().take_while(|it| !it.as_os_str().is_empty()).any(|part| {
         let subject = match (is_anchored, part.file_name()) {
             (false, Some(name)) => name,
             _ => part.as_os_str(),
         };
-        matches(pattern, subject.as_bytes())
+        glob_match(&pattern, subject.as_bytes())
     })
-}
-
-/// In time that follows the product of both lengths, whatever the pattern holds.
-fn matches(pattern: &[u8], subject: &[u8]) -> bool {
-    // For every length of the beginning of `subject`, whether the pattern so far matches it.
-    let mut reached = vec![false; subject.len() + 1];
-    reached[0] = true;
-    let mut rest = pattern;
-    while let Some((token, after)) = first_token(rest) {
-        reached = step(&reached, &token, subject);
-        rest = after;
-    }
-    reached[subject.len()]
-}
-
-enum Token {
-    Byte(u8),
-    /// One byte, but not `/`.
-    One,
-    /// Any number of them.
-    Some,
-    /// Any number of bytes.
-    All,
-}
-
-fn first_token(pattern: &[u8]) -> Option<(Token, &[u8])> {
-    Some(match pattern {
-        [] => return None,
-        // Whole directories, or none.
-        [b'*', b'*', rest @ ..] => (Token::All, rest.strip_prefix(b"/").unwrap_or(rest)),
-        [b'*', rest @ ..] => (Token::Some, rest),
-        [b'?', rest @ ..] => (Token::One, rest),
-        [b'\\', byte, rest @ ..] | [byte, rest @ ..] => (Token::Byte(*byte), rest),
-    })
-}
-
-fn step(reached: &[bool], token: &Token, subject: &[u8]) -> Vec<bool> {
-    let mut next = vec![false; reached.len()];
-    for at in 0..reached.len() {
-        let before = at.checked_sub(1).map(|it| (it, subject[it]));
-        next[at] = match (token, before) {
-            (Token::Byte(byte), Some((it, there))) => reached[it] && there == *byte,
-            (Token::One, Some((it, there))) => reached[it] && there != b'/',
-            (Token::Some, Some((it, there))) => reached[at] || (next[it] && there != b'/'),
-            (Token::All, Some((it, _))) => reached[at] || next[it],
-            (Token::Some | Token::All, None) => reached[at],
-            (Token::Byte(_) | Token::One, None) => false,
-        };
-    }
-    next
 }
 
 #[cfg(test)]
@@ -91,6 +46,10 @@ mod tests {
             ("?", "ab", false),
             ("\\*", "*", true),
             ("\\*", "a", false),
+            ("!a", "b", false),
+            ("!a", "!a", true),
+            ("{a,b}.c", "b.c", true),
+            ("[a-c]", "b", true),
             ("", "a", false),
         ] {
             assert_eq!(covers(pattern.as_bytes(), Path::new(path)), is_covered, "{pattern} {path}");

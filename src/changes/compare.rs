@@ -89,10 +89,10 @@ fn attributes_differ(before: Side<'_>, after: Side<'_>) -> Result<bool> {
 }
 
 /// Names and values.
-type Attributes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+pub(super) type Attributes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// In order, without the notes of a driver.
-fn attributes(side: Side<'_>) -> Result<Attributes> {
+pub(super) fn attributes(side: Side<'_>) -> Result<Attributes> {
     // What may not be opened could not have been changed by this user.
     let Ok(fd) = side.open() else { return Ok(Vec::new()) };
     let mut all = Vec::new();

@@ -9,6 +9,7 @@ use std::path::{Component, Path};
 use crate::base::{Context, HostPath, Result};
 use crate::sys::{Errno, entry, facts, file};
 
+use super::dialect::Dialect;
 use super::layer::Layer;
 use super::plain::make_plain;
 use super::walk::walk;
@@ -50,6 +51,9 @@ fn forget_path(layer: &Layer, path: &HostPath) -> Result<()> {
     };
     let Some(parent) = directory(layer.upper.as_fd(), parent)? else { return Ok(()) };
     remove(parent.as_fd(), name)?;
+    if layer.dialect == Dialect::Kernel {
+        return Ok(());
+    }
     // fuse-overlayfs may have noted a deletion beside it.
     let note = [b".wh.".as_slice(), name.as_bytes()].concat();
     remove(parent.as_fd(), &OsString::from_vec(note))

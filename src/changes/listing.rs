@@ -96,6 +96,7 @@ fn entry(path: HostPath, change: &Change, danger: Option<Danger>) -> Entry {
                 (aspects.owner, "owner"),
                 (aspects.time, "time"),
                 (aspects.attributes, "attributes"),
+                (aspects.names, "names"),
             ];
             ("modified", all.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect())
         }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use crate::base::size::Size;
 use crate::base::wording::count;
 use crate::base::{Error, HostPath, Result, Text};
+use crate::sys::entry;
+use crate::sys::facts::{Facts, Type};
 
 use super::change::{Aspects, Change, What};
 use super::danger::danger_of;
@@ -18,16 +20,30 @@ use super::walk::{Spot, walk};
 /// How many dangerous changes are named before the rest is counted.
 const DANGERS: u64 = 20;
 
-/// Writes it; how many changes it tells of.
+/// Writes it, paths below the home named by `~`; how many changes it tells of.
 pub fn outline(
     layers: &[Layer],
     shown: &Shown<'_>,
+    home: &HostPath,
     colour: Colour,
     out: &mut dyn Write,
 ) -> Result<u64> {
-    dangers(layers, shown, colour, out)?;
+    if dangers(layers, shown, home, colour, out)? > 0 {
+        writeln!(out).map_err(gone)?;
+    }
+    tree(layers, shown, home, colour, out)
+}
+
+/// The tree alone.
+pub fn tree(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    home: &HostPath,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<u64> {
     let mut outline =
-        Outline { shown, colour, out, above: PathBuf::new(), new_directory: None, count: 0 };
+        Outline { shown, home, colour, out, above: Vec::new(), new_directory: None, count: 0 };
     for layer in layers {
         walk(layer, &mut |change, spot| outline.see(layer, change, spot))?;
     }
@@ -35,7 +51,14 @@ pub fn outline(
     Ok(outline.count)
 }
 
-fn dangers(layers: &[Layer], shown: &Shown<'_>, colour: Colour, out: &mut dyn Write) -> Result<()> {
+/// What to look at first, each with its reason; how many there are.
+pub fn dangers(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    home: &HostPath,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<u64> {
     let mut number = 0;
     for layer in layers {
         walk(layer, &mut |change, spot| {
@@ -48,24 +71,26 @@ fn dangers(layers: &[Layer], shown: &Shown<'_>, colour: Colour, out: &mut dyn Wr
             if number > DANGERS {
                 return Ok(());
             }
-            let name = Text::from(relative(&path, shown.from).as_os_str()).to_string();
+            let name = Text::from(named(&path, shown.from, home).as_os_str());
             let line = format!("! {name}  {danger}");
             writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)
         })?;
     }
     if let Some(more) = number.checked_sub(DANGERS).filter(|more| *more > 0) {
-        let line = format!("! {} more to look at", more);
+        let line = format!("! {more} more to look at");
         writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)?;
     }
-    if number > 0 { writeln!(out).map_err(gone) } else { Ok(()) }
+    Ok(number)
 }
 
 struct Outline<'a> {
     shown: &'a Shown<'a>,
+    home: &'a HostPath,
     colour: Colour,
     out: &'a mut dyn Write,
-    /// The directory under which the last row stands.
-    above: PathBuf,
+    /// The directories under which the last row stands, each with a row of its own and in the one
+    /// before.
+    above: Vec<PathBuf>,
     new_directory: Option<NewDirectory>,
     count: u64,
 }
@@ -84,11 +109,11 @@ impl Outline<'_> {
             return Ok(());
         }
         self.count += 1;
-        let path = relative(&path, self.shown.from);
+        let path = named(&path, self.shown.from, self.home);
         if let Some(new) = &mut self.new_directory {
             if path.starts_with(&new.path) {
                 new.inside += 1;
-                new.bytes += change.after.map_or(0, |it| it.size);
+                new.bytes += change.after.filter(is_file).map_or(0, |it| it.size);
                 return Ok(());
             }
             self.end_new_directory()?;
@@ -100,7 +125,7 @@ impl Outline<'_> {
             return Ok(());
         }
         let (sign, colour, said) = match change.what {
-            What::Added => ("+", "32", size_of(change)),
+            What::Added => ("+", "32", come(change, spot)?),
             What::Deleted => ("-", "31", String::new()),
             What::Replaced => ("~", "33", kinds(change)),
             What::Modified(aspects) => ("~", "33", aspects_said(aspects, change)),
@@ -130,26 +155,39 @@ impl Outline<'_> {
         is_directory: bool,
         said: &str,
     ) -> Result<()> {
-        let above = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        if above != self.above {
-            let same = above
-                .components()
-                .zip(self.above.components())
-                .take_while(|(one, other)| one == other)
-                .count();
-            for (depth, part) in above.components().enumerate().skip(same) {
-                let name = Text::from(part.as_os_str());
-                writeln!(self.out, "  {:1$}{name}/", "", depth * 2).map_err(gone)?;
-            }
-            self.above = above;
+        let above = path.parent().unwrap_or(Path::new(""));
+        while self.above.last().is_some_and(|it| !above.starts_with(it)) {
+            self.above.pop();
         }
-        let depth = path.components().count().saturating_sub(1);
+        let nearest = self.above.last().map_or(Path::new(""), PathBuf::as_path);
+        let between = above.strip_prefix(nearest).unwrap_or(above);
+        if !between.as_os_str().is_empty() {
+            let (name, depth) = (Text::from(between.as_os_str()), self.above.len());
+            let slash = if between.has_root() && between.parent().is_none() { "" } else { "/" };
+            writeln!(self.out, "  {:1$}{name}{slash}", "", depth * 2).map_err(gone)?;
+            self.above.push(above.to_path_buf());
+        }
+        let depth = self.above.len();
         let name = Text::from(path.file_name().unwrap_or(path.as_os_str()));
         let slash = if is_directory { "/" } else { "" };
         let line = format!("{sign} {:1$}{name}{slash}", "", depth * 2);
         let line = coloured(&line, colour, self.colour);
         let said = if said.is_empty() { String::new() } else { format!("  {said}") };
         writeln!(self.out, "{line}{said}").map_err(gone)
+    }
+}
+
+/// As a person writes it: seen from a directory, from the home, or from the root.
+fn named(path: &HostPath, from: &HostPath, home: &HostPath) -> PathBuf {
+    let has_home = home.as_path().parent().is_some();
+    match relative(path, from) {
+        absolute if absolute.has_root() => match absolute.strip_prefix(home.as_path()) {
+            Ok(below) if has_home => Path::new("~").join(below),
+            _ => absolute,
+        },
+        // That is a name, and no home.
+        below if below.starts_with("~") => Path::new(".").join(below),
+        below => below,
     }
 }
 
@@ -169,22 +207,39 @@ fn coloured(line: &str, with: &str, colour: Colour) -> String {
     }
 }
 
-fn size_of(change: &Change) -> String {
-    change.after.map_or_else(String::new, |it| Size(it.size).rounded())
+fn is_file(facts: &Facts) -> bool {
+    facts.kind == Type::Regular
 }
 
-fn kinds(change: &Change) -> String {
-    use crate::sys::facts::Type;
-    let kind = |facts: &crate::sys::facts::Facts| match facts.kind {
+/// What there is to say of what is new.
+fn come(change: &Change, spot: &Spot<'_>) -> Result<String> {
+    Ok(match change.after.map(|it| (it.kind, it.size)) {
+        Some((Type::Symlink, _)) => {
+            let target = entry::link_target_at(spot.upper, spot.name)?;
+            format!("-> {}", Text::from(target.into_os_string()))
+        }
+        Some((Type::Regular, size)) => Size(size).rounded(),
+        Some((kind, _)) => kind_of(kind).to_owned(),
+        None => String::new(),
+    })
+}
+
+fn kind_of(kind: Type) -> &'static str {
+    match kind {
         Type::Regular => "file",
         Type::Directory => "directory",
         Type::Symlink => "link",
         Type::Fifo => "FIFO",
         Type::Socket => "socket",
         Type::CharacterDevice { .. } | Type::BlockDevice { .. } => "device",
-    };
+    }
+}
+
+fn kinds(change: &Change) -> String {
     match (&change.before, &change.after) {
-        (Some(before), Some(after)) => format!("{} instead of {}", kind(after), kind(before)),
+        (Some(before), Some(after)) => {
+            format!("{} instead of {}", kind_of(after.kind), kind_of(before.kind))
+        }
         _ => String::new(),
     }
 }

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Context, Error, Result, Text};
 use crate::changes::apply::{
     self, Composer, OnConflict, Overtaken, Planned, Run, Whereabouts, Wish,
 };
@@ -20,7 +20,7 @@ use crate::sys::file;
 
 use super::policy::Place;
 use super::print;
-use super::selection::Selection;
+use super::selection::{self, Selection};
 
 pub(super) use back::{undo, undo_command};
 use choose::Dialogue;
@@ -33,24 +33,8 @@ pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    Command::new("apply")
-        .about("Carry kept changes over to the real files")
-        .arg(name())
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .arg(
-            Arg::new("exclude")
-                .long("exclude")
-                .value_name("GLOB")
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Leave out what matches this pattern, as in .gitignore"),
-        )
+    let command = Command::new("apply").about("Carry kept changes over to the real files");
+    selection::add_arguments(command.arg(name()))
         .arg(switch("interactive", "Ask about each change, and each hunk of a text").short('i'))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
@@ -88,13 +72,14 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         false => None,
     };
     let _lock = kept.lock()?;
+    kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
     let layers = layers_in(&kept.layers())?;
     if let Some(turn) = cut_short(matches, &kept)? {
         return finish(&kept, &turn, &layers, Run::Resumed);
     }
     let turn = Turn::begin(&kept)?;
     let whereabouts = whereabouts(&kept, &turn, &layers)?;
-    let selection = Selection::read(matches, paths(matches, &place), kept.working_directory()?);
+    let selection = Selection::read(matches, &place, &kept)?;
     let is_dry = matches.get_flag("dry-run");
     let mut wish = Wish {
         selects: &|path| selection.selects(path),
@@ -110,7 +95,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let paper = turn.paper(Stage::Planned);
     let may_be_begun = |planned: &Planned, wish: &Wish<'_>| {
         reasons::check(&kept, planned, wish.on_conflict, wish.overtaken)
-            .and_then(|()| selection.check(&kept))
+            .and_then(|()| selection.check("apply", &kept))
     };
     let mut composer = Composer::new(&whereabouts.undo);
     let choices = match dialogue {
@@ -182,11 +167,6 @@ fn whereabouts(kept: &Kept, turn: &Turn, layers: &[Layer]) -> Result<Whereabouts
         apply::note(layers, *began, baseline, bases)?;
     }
     Ok(whereabouts)
-}
-
-fn paths(matches: &ArgMatches, place: &Place) -> Vec<HostPath> {
-    let paths = matches.get_many::<OsString>("path").into_iter().flatten();
-    paths.map(|path| HostPath::resolve(path, &place.directory, &place.home)).collect()
 }
 
 fn on_conflict(matches: &ArgMatches) -> OnConflict {

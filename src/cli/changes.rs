@@ -1,4 +1,10 @@
-//! `bryo changes`: what is kept of every try.
+//! `bryo changes`: what is kept of every try, and on its way from and to other machines.
+
+mod export;
+mod import;
+mod remarks;
+
+use std::ffi::{OsStr, OsString};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
@@ -14,8 +20,21 @@ use super::print;
 
 pub(super) fn command() -> Command {
     Command::new("changes")
-        .about("List the changes that are kept")
+        .about("List the changes that are kept, export and import them")
+        .args_conflicts_with_subcommands(true)
+        .disable_help_subcommand(true)
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As JSON"))
+        .subcommand(export::command())
+        .subcommand(import::command())
+}
+
+fn file(help: &'static str) -> Arg {
+    Arg::new("file").value_name("FILE").value_parser(clap::value_parser!(OsString)).help(help)
+}
+
+/// Whether stdin or stdout is meant.
+fn is_stream(file: &OsStr) -> bool {
+    file == "-"
 }
 
 /// One row of the list.
@@ -43,6 +62,14 @@ enum State {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    match matches.subcommand() {
+        Some(("export", matches)) => export::run(matches),
+        Some((_, matches)) => import::run(matches),
+        None => list(matches),
+    }
+}
+
+fn list(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
     let mut rows: Vec<Row> = store.all()?.iter().map(row).collect();

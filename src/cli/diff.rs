@@ -13,6 +13,7 @@ use crate::store::ChangeStore;
 
 use super::policy::Place;
 use super::print::{self, Reader};
+use super::selection::{self, Selection};
 
 /// In what form they are shown, if not as a diff.
 const FORMS: [(&str, &str); 4] = [
@@ -23,61 +24,44 @@ const FORMS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn command() -> Command {
-    Command::new("diff")
-        .about("Show kept changes, as a unified diff")
-        .arg(
-            Arg::new("name")
-                .value_name("NAME")
-                .required(true)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Which changes; the beginning of a name is enough"),
-        )
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .args(FORMS.map(|(form, help)| {
-            let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
-            Arg::new(form)
-                .long(form)
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(others.collect::<Vec<_>>())
-                .help(help)
-        }))
+    let command = Command::new("diff").about("Show kept changes, as a unified diff").arg(
+        Arg::new("name")
+            .value_name("NAME")
+            .required(true)
+            .value_parser(clap::value_parser!(OsString))
+            .help("Which changes; the beginning of a name is enough"),
+    );
+    selection::add_arguments(command).args(FORMS.map(|(form, help)| {
+        let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
+        Arg::new(form)
+            .long(form)
+            .action(ArgAction::SetTrue)
+            .conflicts_with_all(others.collect::<Vec<_>>())
+            .help(help)
+    }))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
     let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
-    let from = kept.working_directory()?;
-    let shown = Shown {
-        selects: &|path| paths.is_empty() || paths.iter().any(|chosen| path.is_within(chosen)),
-        from: &from,
-    };
+    let selection = Selection::read(matches, &place, &kept)?;
+    let shown = Shown { selects: &|path| selection.selects(path), from: selection.from() };
     let layers = layers_in(&kept.layers())?;
     let mut reader = Reader::open();
     let style = match reader.is_person() {
-        true => Style { colour: Colour::Coloured, bytes: Bytes::Escaped },
+        true => Style { colour: reader.colour(), bytes: Bytes::Escaped },
         false => Style { colour: Colour::Plain, bytes: Bytes::Kept },
     };
     let is_asked = |form| matches.get_flag(form);
     let result = match () {
-        () if is_asked("summary") => outline(&layers, &shown, style.colour, &mut reader),
+        () if is_asked("summary") => {
+            outline(&layers, &shown, &place.home, style.colour, &mut reader)
+        }
         () if is_asked("stat") => stat(&layers, &shown, &mut reader),
         () if is_asked("name-only") => names(&layers, &shown, &mut reader),
         () if is_asked("json") => json(&layers, &shown, &mut reader),
-        () if reader.is_person() => outlined_diff(&layers, &shown, style, &mut reader),
+        () if reader.is_person() => outlined_diff(&layers, &shown, &place.home, style, &mut reader),
         () => diff(&layers, &shown, style, &mut reader),
     };
     let count = match result {
@@ -86,11 +70,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         result => result?,
     };
     reader.finish();
-    if count == 0 && !paths.is_empty() {
-        return Err(Error::new("no change is at that path")
-            .within(format!("cannot show `{}`", kept.name))
-            .hint(format!("`bryo diff {} --name-only` lists them", kept.name)));
-    }
+    selection.check("show", &kept)?;
     if count == 0 {
         print::note("nothing was changed");
     }
@@ -101,10 +81,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
 fn outlined_diff(
     layers: &[Layer],
     shown: &Shown<'_>,
+    home: &HostPath,
     style: Style,
     out: &mut dyn Write,
 ) -> Result<u64> {
-    outline(layers, shown, style.colour, out)?;
+    outline(layers, shown, home, style.colour, out)?;
     writeln!(out).map_err(|e| Error::new(e.to_string()))?;
     diff(layers, shown, style, out)
 }

@@ -35,13 +35,21 @@ pub(super) fn command() -> Command {
                 .conflicts_with("name")
                 .help("All that are kept"),
         )
+        .arg(
+            Arg::new("force")
+                .long("force")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("path")
+                .help("Also what an apply that was cut short has replaced"),
+        )
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
+    let force = if matches.get_flag("force") { HalfDone::Goes } else { HalfDone::Stays };
     if matches.get_flag("all") {
-        return all(&store);
+        return all(&store, force);
     }
     let Some(name) = matches.get_one::<OsString>("name") else {
         return Err(Error::new("no name given")
@@ -56,20 +64,55 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         .map(|path| HostPath::resolve(path, &place.directory, &place.home))
         .collect();
     if paths.is_empty() {
-        let name = kept.name.clone();
-        kept.remove()?;
-        print::note(&format!("discarded {name}"));
+        whole(kept, force)?;
         return Ok(0);
     }
     discard_part(&kept, &paths)
 }
 
+/// What is done with changes whose apply was cut short: what it has replaced is nowhere else.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HalfDone {
+    Stays,
+    Goes,
+}
+
+/// All of one try.
+pub(super) fn whole(kept: Kept, half_done: HalfDone) -> Result<()> {
+    let name = kept.name.clone();
+    match remove(kept, half_done)? {
+        true => print::note(&format!(
+            "discarded {name}; what was applied of it stays, and can no longer be taken back"
+        )),
+        false => print::note(&format!("discarded {name}")),
+    }
+    Ok(())
+}
+
+/// Whether something of it was applied.
+fn remove(kept: Kept, half_done: HalfDone) -> Result<bool> {
+    // What is damaged too much to tell can be discarded all the same.
+    let newest = Turn::newest(&kept).ok().flatten().map(|(_, stage)| stage);
+    if newest.is_some_and(|stage| stage != Stage::Applied) && half_done == HalfDone::Stays {
+        return Err(cut_short(&kept.name)
+            .within(format!("cannot discard `{}`: it holds what it has replaced", kept.name)));
+    }
+    kept.remove()?;
+    Ok(newest.is_some())
+}
+
+fn cut_short(name: &str) -> Error {
+    Error::new("an apply of them was cut short").hint(format!(
+        "`bryo apply --resume {name}` goes on with it, `bryo undo {name}` takes it back"
+    ))
+}
+
 /// As many as can be: one that is in use keeps no other.
-fn all(store: &ChangeStore) -> Result<u8> {
+fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
     for kept in store.all()? {
-        match kept.remove() {
-            Ok(()) => gone += 1,
+        match remove(kept, half_done) {
+            Ok(_) => gone += 1,
             Err(error) => stayed.push(error),
         }
     }
@@ -87,11 +130,8 @@ fn all(store: &ChangeStore) -> Result<u8> {
 fn discard_part(kept: &Kept, paths: &[HostPath]) -> Result<u8> {
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
-    if let Some((_, Stage::Begun | Stage::TakenBackInPart)) = Turn::newest(kept)? {
-        return Err(Error::new("an apply of them was cut short").within(clause()).hint(format!(
-            "`bryo apply --resume {0}` goes on with it, `bryo undo {0}` takes it back",
-            kept.name
-        )));
+    if Turn::half_done(kept)?.is_some() {
+        return Err(cut_short(&kept.name).within(clause()));
     }
     let mut is_hit = vec![false; paths.len()];
     let forgotten = forget(&layers_in(&kept.layers())?, paths, &mut is_hit)?;

@@ -32,7 +32,9 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         return self_test::be_probe(words);
     }
     let command_line = match help::is_asked(&arguments) {
-        true => command().mut_subcommand("run", help::explained),
+        true => command()
+            .mut_subcommand("run", |run| help::explained(run, &help::RUN))
+            .mut_subcommand("try", |r#try| help::explained(r#try, &help::TRY)),
         false => command(),
     };
     let mut matches = match command_line.try_get_matches_from(&arguments) {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
-use crate::host::{Host, remedy};
+use crate::host::{Host, Needs, remedy};
 use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
@@ -122,6 +122,7 @@ pub(super) fn launch(plan: &Plan) -> Result<u8> {
         print::warning(warning);
     }
     let ended = sandbox::launch(plan);
+    print::a_command_has_written();
     let outcome = ended.outcome.map_err(with_remedy);
     if let Ok(outcome) = &outcome {
         if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
@@ -147,7 +148,12 @@ pub(super) fn spec_of(matches: &ArgMatches, arguments: &[OsString]) -> Result<Sp
 }
 
 pub(super) fn plan_for(spec: &Spec) -> Result<Plan> {
-    let host = Host::read(&plan::needs(spec))?;
+    plan_by(spec, &plan::needs(spec))
+}
+
+/// The same, by needs that were added to.
+pub(super) fn plan_by(spec: &Spec, needs: &Needs) -> Result<Plan> {
+    let host = Host::read(needs)?;
     plan::resolve(spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);

@@ -4,11 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use clap::ArgMatches;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::nearest;
 use crate::base::{Error, HostPath, Result, glob};
 use crate::store::Kept;
+
+use super::policy::Place;
 
 /// How many changes a misspelt PATH is compared with.
 const COMPARED: usize = 1000;
@@ -22,15 +24,40 @@ pub(super) struct Selection {
     others: RefCell<Vec<String>>,
 }
 
+pub(super) fn add_arguments(command: Command) -> Command {
+    command
+        .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .num_args(0..)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Only what is at these paths and below"),
+        )
+        .arg(
+            Arg::new("exclude")
+                .long("exclude")
+                .value_name("GLOB")
+                .action(ArgAction::Append)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Leave out what matches this pattern, as in .gitignore"),
+        )
+}
+
 impl Selection {
-    pub(super) fn read(matches: &ArgMatches, paths: Vec<HostPath>, from: HostPath) -> Self {
-        let patterns = matches.get_many::<OsString>("exclude").into_iter().flatten().cloned();
-        Self {
-            paths: paths.into_iter().map(|path| (path, Cell::new(false))).collect(),
-            patterns: patterns.collect(),
-            from,
+    pub(super) fn read(matches: &ArgMatches, place: &Place, kept: &Kept) -> Result<Self> {
+        let given = |name| matches.get_many::<OsString>(name).into_iter().flatten();
+        let path = |typed| HostPath::resolve(typed, &place.directory, &place.home);
+        Ok(Self {
+            paths: given("path").map(|typed| (path(typed), Cell::new(false))).collect(),
+            patterns: given("exclude").cloned().collect(),
+            from: kept.working_directory()?,
             others: RefCell::default(),
-        }
+        })
+    }
+
+    /// The working directory of the try, by which paths are named.
+    pub(super) fn from(&self) -> &HostPath {
+        &self.from
     }
 
     pub(super) fn selects(&self, path: &HostPath) -> bool {
@@ -53,7 +80,7 @@ impl Selection {
     }
 
     /// Asked after all changes were: a PATH that means none is a mistake.
-    pub(super) fn check(&self, kept: &Kept) -> Result<()> {
+    pub(super) fn check(&self, verb: &str, kept: &Kept) -> Result<()> {
         let Some((path, _)) = self.paths.iter().find(|(_, is_met)| !is_met.get()) else {
             return Ok(());
         };
@@ -64,7 +91,7 @@ impl Selection {
             None => format!("`bryo diff {} --name-only` lists what was changed", kept.name),
         };
         Err(Error::new(format!("no change is at `{path}`"))
-            .within(format!("cannot apply `{}`", kept.name))
+            .within(format!("cannot {verb} `{}`", kept.name))
             .hint(hint))
     }
 }

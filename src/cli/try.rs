@@ -3,6 +3,7 @@
 
 mod answer;
 mod begin;
+mod overview;
 mod prompt;
 
 use std::ffi::OsString;
@@ -12,12 +13,14 @@ use clap::{Arg, ArgMatches, Command};
 use crate::base::{Error, ExitCode, HostPath, Result};
 use crate::changes::apply::note;
 use crate::changes::{Summary, layers_in};
-use crate::plan::Plan;
+use crate::host::Needs;
+use crate::plan::{self, Plan};
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record, Time};
 use crate::sys::clock;
 use crate::sys::facts::Moment;
 
+use super::discard::HalfDone;
 use super::keyboard::Person;
 use super::policy::Place;
 use super::{help, print, run};
@@ -32,13 +35,15 @@ pub(super) fn command() -> Command {
     let command = Command::new("try")
         .about("Run a command, and decide afterwards what it may change")
         .override_usage(help::TRY_USAGE)
+        .next_help_heading("Changes")
         .arg(
             Arg::new("name")
                 .long("name")
                 .value_name("NAME")
                 .help("Keep the changes under this name [default: one that is made up]"),
         );
-    run::add_arguments(answer::add_arguments(begin::add_arguments(command)))
+    let command = answer::add_arguments(begin::add_arguments(command));
+    run::add_arguments(command.next_help_heading(None))
 }
 
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
@@ -54,15 +59,24 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let beginning = begin.prepare(&store)?;
     keep_in(&mut spec, &beginning.kept.layers(), &begin);
     let (answer, person) = (Answer::of(matches), Person::look());
-    let (record, result) = match run::plan_for(&spec) {
+    let (record, result) = match plan_for(&spec, &place) {
         Ok(plan) => launch(&beginning, &plan, &place.directory),
         Err(error) => (None, Err(error)),
     };
     match (result, record) {
-        (Ok(status), Some(record)) => end(beginning, &record, answer, person.as_ref(), status),
+        (Ok(status), Some(record)) => {
+            let asked = person.as_ref().filter(|_| answer == Answer::Ask);
+            end(beginning, &record, answer, asked.and_then(Prompt::open), status, &place.home)
+        }
         (Ok(status), None) => Ok(status),
         (Err(error), record) => Err(salvage(beginning, record, error)),
     }
+}
+
+/// What is known of the kernel since another try need not be tried again.
+fn plan_for(spec: &Spec, place: &Place) -> Result<Plan> {
+    let memory = Some(place.directories.data.join("kernel-overlay-works"));
+    run::plan_by(spec, &Needs { memory, ..plan::needs(spec) })
 }
 
 /// Weaker than any wish of the user, who may hide or show a part of it otherwise.
@@ -128,8 +142,9 @@ fn end(
     beginning: Beginning,
     record: &Record,
     answer: Answer,
-    person: Option<&Person>,
+    prompt: Option<Prompt>,
     status: u8,
+    home: &HostPath,
 ) -> Result<u8> {
     let kept = &beginning.kept;
     let name = kept.name.clone();
@@ -155,6 +170,9 @@ fn end(
     }
     kept.write(record)?;
     note_baseline(kept, record)?;
+    if prompt.is_some() {
+        overview::show(kept, home)?;
+    }
     print::note(&answer::line(&name, summary));
     match answer {
         Answer::Keep => answer::tell_next(&name),
@@ -165,7 +183,7 @@ fn end(
             answer::tell_next(&name);
         }
         Answer::Discard => discard(beginning.kept)?,
-        Answer::Ask => match person.and_then(Prompt::open) {
+        Answer::Ask => match prompt {
             Some(prompt) => prompt.ask(beginning.kept)?,
             None => answer::tell_next(&name),
         },
@@ -174,8 +192,5 @@ fn end(
 }
 
 fn discard(kept: Kept) -> Result<()> {
-    let name = kept.name.clone();
-    kept.remove()?;
-    print::note(&format!("discarded {name}"));
-    Ok(())
+    super::discard::whole(kept, HalfDone::Stays)
 }

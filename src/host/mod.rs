@@ -11,6 +11,7 @@ pub mod findings;
 mod git_config;
 mod kept;
 mod kernel;
+mod memory;
 mod mounts;
 mod needs;
 mod overlay;
@@ -114,7 +115,7 @@ impl Host {
                 Err("not looked for".to_owned())
             },
             overlay: if needs.overlay {
-                OverlayAbility::probe()
+                OverlayAbility::probe_or_remember(needs.memory.as_ref())
             } else {
                 OverlayAbility::default()
             },

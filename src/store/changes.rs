@@ -19,17 +19,19 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{names, removal};
+use super::turn::Turn;
+use super::{names, removal, shape};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
 const NAME: &str = "changes";
 const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
-/// In the layers, as the sandbox has it.
-const LOCK: &str = "lock";
 const RECORD_LIMIT: usize = 1 << 20;
+/// How much is shown of the command of whoever holds the lock.
+const COMMAND_SHOWN: usize = 120;
 /// How many names are tried that are taken already.
 const TRIES: u32 = 64;
 
@@ -71,12 +73,6 @@ pub struct End {
     pub status: u8,
 }
 
-/// Held while one is changed.
-#[derive(Debug)]
-pub struct Lock {
-    _held: OwnedFd,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Durability {
     /// Survives bryo, not the machine.
@@ -84,14 +80,19 @@ enum Durability {
     OnDisk,
 }
 
-enum Locked {
-    Ours(Lock),
-    /// By the process of that number.
-    Held(Text),
+fn held_by(holder: &Text) -> Error {
+    let what = what_runs(holder).map_or_else(String::new, |command| format!(" (`{command}`)"));
+    Error::new(format!("process {holder}{what} is using them")).hint("wait until it has ended")
 }
 
-fn held_by(holder: &Text) -> Error {
-    Error::new(format!("process {holder} is using them")).hint("wait until it has ended")
+/// The words of its command.
+fn what_runs(process: &Text) -> Option<Text> {
+    let number: u32 = std::str::from_utf8(process.as_bytes()).ok()?.parse().ok()?;
+    let words =
+        file::read_path(Path::new(&format!("/proc/{number}/cmdline")), COMMAND_SHOWN).ok()?;
+    let mut words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+    words.retain(|word| !word.is_empty());
+    (!words.is_empty()).then(|| Text::from(OsString::from_vec(words.join(&b' '))))
 }
 
 impl ChangeStore {
@@ -276,6 +277,11 @@ impl Kept {
     /// Notes what runs now, on top of what is kept.
     pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
         let _lock = self.lock()?;
+        if Turn::half_done(self)?.is_some() {
+            return Err(Error::new("an apply of them was cut short")
+                .within(format!("cannot go on with `{}`", self.name))
+                .hint(format!("`bryo undo {}` takes it back", self.name)));
+        }
         let record = Record {
             command: command.iter().map(ToString::to_string).collect(),
             ended: None,
@@ -288,6 +294,7 @@ impl Kept {
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
+        shape::check(self.open()?.as_fd()).context(clause)?;
         match self.try_lock().context(clause)? {
             Locked::Ours(lock) => Ok(lock),
             Locked::Held(holder) => Err(held_by(&holder)).context(clause),
@@ -297,23 +304,17 @@ impl Kept {
     /// Whether a sandbox, or somebody who changes them, has them now.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
-        let path = self.layers().join(LOCK);
-        file::open_path_for_reading(path.as_path())
-            .is_ok_and(|lock| entry::try_lock(lock.as_fd()).is_ok_and(|is_free| !is_free))
+        Lock::is_held(&self.layers())
     }
 
     fn try_lock(&self) -> Result<Locked> {
         entry::make_directories(self.layers().as_path(), 0o700)?;
-        let path = self.layers().join(LOCK);
-        let held = entry::open_or_make_file(path.as_path(), 0o600)?;
-        if !entry::try_lock(held.as_fd())? {
-            let holder = file::read_all(held.as_fd(), 32).unwrap_or_default();
-            return Ok(Locked::Held(Text::from(OsString::from_vec(holder))));
-        }
-        entry::truncate(held.as_fd())?;
-        let own = crate::sys::process::own_pid().to_string();
-        file::write_all(held.as_fd(), own.as_bytes())?;
-        Ok(Locked::Ours(Lock { _held: held }))
+        Lock::try_take(&self.layers())
+    }
+
+    /// What was written is all there, though the machine may have gone down since.
+    pub fn check_is_whole(&self) -> Result<()> {
+        sandbox::check_is_whole(&self.layers())
     }
 
     /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as

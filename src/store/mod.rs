@@ -9,10 +9,11 @@ mod names;
 mod policy_file;
 mod project;
 mod removal;
+mod shape;
 mod trust;
 mod turn;
 
-pub use changes::{ChangeStore, End, Kept, Lock, Record, Time};
+pub use changes::{ChangeStore, End, Kept, Record, Time};
 pub use directory::Directories;
 pub use policy_file::{PolicyFile, policy_names};
 pub use project::{Found, ProjectFile, consult};

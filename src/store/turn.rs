@@ -5,8 +5,12 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::changes::Kept;
-use crate::base::{Context, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::{Errno, entry, file};
+
+const UNDO: &str = "undo";
+/// Beside the turns: one that is being removed.
+const FORGOTTEN: &str = "forgotten";
 
 #[derive(Clone, Debug)]
 pub struct Turn {
@@ -44,7 +48,8 @@ impl Turn {
         let applied = kept.directory().join("applied");
         entry::make_directories(applied.as_path(), 0o700)?;
         forget_leftovers(kept)?;
-        let number = numbers(kept)?.last().map_or(1, |last| last + 1);
+        let number = numbers(kept)?.last().map_or(Some(1), |last| last.checked_add(1));
+        let number = number.ok_or_else(|| Error::new(format!("`{applied}` is damaged")))?;
         let directory = applied.join(number.to_string());
         entry::make_directories(directory.as_path(), 0o700)?;
         Ok(Self { directory })
@@ -53,14 +58,48 @@ impl Turn {
     /// The newest of which a step was taken, and how far it came.
     pub fn newest(kept: &Kept) -> Result<Option<(Self, Stage)>> {
         for number in numbers(kept)?.into_iter().rev() {
-            let turn = Self { directory: kept.directory().join(format!("applied/{number}")) };
-            for (stage, name) in Stage::ALL.into_iter().filter(|it| it.0 != Stage::Planned) {
-                if file::status_of_path(turn.directory.join(name).as_path()).is_ok() {
-                    return Ok(Some((turn, stage)));
-                }
+            let turn = Self::of_number(kept, number);
+            if let Some(stage) = turn.stage()? {
+                return Ok(Some((turn, stage)));
             }
         }
         Ok(None)
+    }
+
+    /// An apply that was cut short, or taken back in part: what it replaced is nowhere else.
+    pub fn half_done(kept: &Kept) -> Result<Option<Stage>> {
+        let stage = Self::newest(kept)?.map(|(_, stage)| stage);
+        Ok(stage.filter(|stage| matches!(stage, Stage::Begun | Stage::TakenBackInPart)))
+    }
+
+    fn of_number(kept: &Kept, number: u64) -> Self {
+        Self { directory: kept.directory().join(format!("applied/{number}")) }
+    }
+
+    /// `None`: none of its steps was taken.
+    fn stage(&self) -> Result<Option<Stage>> {
+        let base = file::open_path_for_reading(self.directory.as_path())
+            .context(|| format!("cannot read `{}`", self.directory))?;
+        let (mut stages, mut others) = (Vec::new(), false);
+        for name in file::names_in(base.as_fd())? {
+            match Stage::ALL.into_iter().find(|it| *it.1 == *name) {
+                Some((Stage::Planned, _)) => {}
+                Some((stage, _)) => stages.push(stage),
+                None => others |= name == UNDO,
+            }
+        }
+        match (stages.as_slice(), others) {
+            ([], false) => Ok(None),
+            ([stage], _) => Ok(Some(*stage)),
+            ([], true) => Err(self.damaged("has lost the paper of an apply")),
+            (_, _) => Err(self.damaged("has more than one paper")),
+        }
+    }
+
+    fn damaged(&self, what: &str) -> Error {
+        Error::new(format!("`{}` {what}", self.directory)).hint(
+            "what an apply has replaced may be in it alone: look there before `bryo discard NAME`",
+        )
     }
 
     /// Its paper, as it is named at that stage.
@@ -72,7 +111,7 @@ impl Turn {
     /// Where what it replaced is, and what it put together out of both sides.
     #[must_use]
     pub fn undo(&self) -> HostPath {
-        self.directory.join("undo")
+        self.directory.join(UNDO)
     }
 
     /// What the baseline was before it.
@@ -90,12 +129,17 @@ impl Turn {
         Ok(file::sync(base.as_fd())?)
     }
 
-    /// Forgets it: what it replaced is gone.
+    /// Forgets it: what it replaced is gone. Its name goes first, so that a run which is killed here
+    /// leaves no half of it.
     pub fn forget(self) -> Result<()> {
         let path = self.directory.as_path();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
         let base = file::open_path_for_reading(parent)?;
-        crate::sandbox::remove_tree(base.as_fd(), name)
+        if file::is_directory_at(base.as_fd(), Path::new(FORGOTTEN)) {
+            crate::sandbox::remove_tree(base.as_fd(), FORGOTTEN.as_ref())?;
+        }
+        file::rename_at(base.as_fd(), Path::new(name), Path::new(FORGOTTEN))?;
+        crate::sandbox::remove_tree(base.as_fd(), FORGOTTEN.as_ref())
     }
 }
 
@@ -103,10 +147,8 @@ impl Turn {
 /// its last.
 fn forget_leftovers(kept: &Kept) -> Result<()> {
     for number in numbers(kept)? {
-        let turn = Turn { directory: kept.directory().join(format!("applied/{number}")) };
-        let has = |stage: Stage| file::status_of_path(turn.paper(stage).as_path()).is_ok();
-        let is_of_use = [Stage::Begun, Stage::Applied, Stage::TakenBackInPart].into_iter().any(has);
-        if !is_of_use {
+        let turn = Turn::of_number(kept, number);
+        if turn.stage()?.is_none() {
             turn.forget()?;
         }
     }
@@ -121,7 +163,10 @@ fn numbers(kept: &Kept) -> Result<Vec<u64>> {
     };
     let mut numbers: Vec<u64> = file::names_in(base.as_fd())?
         .iter()
-        .filter_map(|name| name.to_str()?.parse().ok())
+        .filter_map(|name| {
+            let number: u64 = name.to_str()?.parse().ok()?;
+            (*number.to_string() == **name).then_some(number)
+        })
         .collect();
     numbers.sort_unstable();
     Ok(numbers)

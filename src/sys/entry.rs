@@ -202,6 +202,22 @@ pub fn make_whiteout_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
         .named(|| format!("mknodat({name:?}, 0:0)"))
 }
 
+pub fn make_fifo_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    fs::mknodat(directory, name, fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+        .named(|| format!("mknodat({name:?}, FIFO)"))
+}
+
+/// Gives a file another name, which is free. A link is not followed.
+pub fn link_at(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::linkat(from, name, to, new_name, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new_name:?})"))
+}
+
 /// Copies what is left of one file to the other: shared blocks where the filesystem can, holes as
 /// holes.
 pub fn copy_content(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
@@ -235,16 +251,27 @@ fn copy_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, begin: u64, end: u64) ->
         if read == 0 {
             break;
         }
-        let mut written = 0;
-        while written < read {
-            let piece = &buffer[written..read];
-            written +=
-                rustix::io::retry_on_intr(|| rustix::io::pwrite(to, piece, at + written as u64))
-                    .named(|| "pwrite".to_owned())?;
-        }
+        write_at(to, &buffer[..read], at)?;
         at += read as u64;
     }
     Ok(())
+}
+
+/// Over what is there, leaving what is behind it.
+pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let rest = &bytes[done..];
+        done += rustix::io::retry_on_intr(|| rustix::io::pwrite(fd, rest, at + done as u64))
+            .named(|| "pwrite".to_owned())?;
+    }
+    Ok(())
+}
+
+/// Gives a file of a directory another name in it, which must be free.
+pub fn make_link(directory: BorrowedFd<'_>, name: &OsStr, new: &OsStr) -> Result<()> {
+    fs::linkat(directory, name, directory, new, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new:?})"))
 }
 
 pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {

@@ -196,6 +196,16 @@ pub fn each_name_in(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8])) -> R
     Ok(())
 }
 
+pub fn is_empty_directory(directory: BorrowedFd<'_>) -> Result<bool> {
+    let call = || format!("getdents({})", directory.as_raw_fd());
+    for entry in fs::Dir::read_from(directory).named(call)? {
+        if !matches!(entry.named(call)?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// Makes an empty regular file in a directory, for a file to be mounted on.
 pub fn make_empty_file_at(parent: BorrowedFd<'_>, name: &Path) -> Result<()> {
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

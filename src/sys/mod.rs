@@ -13,6 +13,7 @@ pub mod clock;
 pub mod clone;
 pub mod entry;
 pub mod epoll;
+pub mod extent;
 pub mod facts;
 pub mod file;
 pub mod inode;

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""An apply and an undo, cut short at every system call that changes something.
+"""An apply, one that is gone on with, an undo and a discard of a part, cut short at every call.
 
-    kill.py BRYO DIRECTORY STRIDE FAULT
+    kill.py BRYO DIRECTORY SHARE FAULT
 
-FAULT is what strace(1) puts in the place of the call: `signal=SIGKILL`, `error=ENOSPC`.
+FAULT is what strace(1) puts in the place of the call: `signal=SIGKILL`, `error=ENOSPC`. SHARE is
+`all`: every system call there is, in its turn; or a number N: every Nth of those that change something.
 
 Makes a tree in DIRECTORY, changes it by way of a try, and cuts short what carries the changes over
-at its first such call, at its second, and so on. Whatever is left must lead both ways: on, to the tree
-of an apply that nobody disturbed, and back, to the tree before it. Prints how often it did.
+at its first call, at its second, and so on. Right after each cut every file of the host must be
+the old one or the new one, whole. Then what is left must lead both ways: on, to the tree of an apply
+that nobody disturbed, and back, to the tree before it. Prints how often it did.
 """
 
 import os
@@ -17,21 +19,26 @@ import subprocess
 import sys
 import tempfile
 
-BRYO, DIRECTORY, STRIDE = sys.argv[1], os.path.abspath(sys.argv[2]), int(sys.argv[3])
-FAULT = sys.argv[4]
+BRYO, DIRECTORY = sys.argv[1], os.path.abspath(sys.argv[2])
+SHARE, FAULT = sys.argv[3], sys.argv[4]
+IS_KILL = FAULT.startswith("signal")
 
-# Each openat2 is among them, for some make a file.
-CALLS = (
-    "openat2,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,chmod,fchmod,fchmodat,"
-    "utimensat,fsetxattr,fremovexattr,mknodat,symlinkat,linkat,ftruncate,write,pwrite64,ioctl,"
-    "fsync,fdatasync,syncfs,copy_file_range"
+# Each openat2 and openat is among them, for some make a file.
+CHANGING = (
+    "openat2,openat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,rmdir,chmod,fchmod,"
+    "fchmodat,utimensat,fsetxattr,fremovexattr,mknodat,symlinkat,linkat,ftruncate,write,pwrite64,"
+    "ioctl,fsync,fdatasync,syncfs,copy_file_range"
+)
+# A failure of these is one of the language's runtime, not of a disk.
+RUNTIME = (
+    "execve,brk,mmap,munmap,mprotect,mremap,madvise,arch_prctl,set_tid_address,set_robust_list,"
+    "rseq,prlimit64,rt_sigaction,rt_sigprocmask,sigaltstack,poll,futex,exit_group,getrandom,"
+    "rt_sigreturn,sched_getaffinity,gettid"
 )
 
-# Changed in the sandbox and outside: what an apply puts together bears a time of its own.
+# Changed in the sandbox and outside.
 TEXT = "1\n2\n3\n4\n5\n"
-
-# How each verb is called.
-WORDS = {"apply": ["apply", "it", "--merge"], "undo": ["undo", "it"]}
+APPLY = ["apply", "it", "--merge"]
 
 CHANGE = """
 set -e
@@ -45,9 +52,11 @@ mkdir -p new/deeper/still; echo z > new/deeper/still/leaf; chmod 555 new/deeper
 ln -sfn elsewhere link; ln -s added fresh
 mv moved elsewhere; chmod 711 kept; setfattr -n user.note -v hi kept/stays
 rm -r whole
-sed -i s/2/two/ old.text
+sed -i s/2/two/ merged
 touch -d 2001-02-03 added old/inside type/below turned new/deeper/still/leaf
 """
+# What a discard of a part forgets.
+PART = ["old", "new/deeper", "added", "gone", "turned"]
 
 
 def make(tree):
@@ -61,7 +70,7 @@ def make(tree):
         write(name, name)
     os.link("kept/linked", "kept/also")
     os.symlink("file", "link")
-    write("old.text", TEXT)
+    write("merged", TEXT)
     os.chmod("kept", 0o755)
 
 
@@ -71,26 +80,34 @@ def write(name, text):
     os.utime(name, ns=(10**18, 10**18))
 
 
-def show(root):
-    """Everything in a tree, to the byte; which names share an inode, too."""
-    first, lines = {}, []
+def entries(root):
+    """Everything in a tree, by its path, to the byte: its kind, and what it is."""
+    found = {}
     for directory, directories, files in os.walk(root):
         for name in directories + files:
             path = os.path.join(directory, name)
             facts = os.lstat(path)
-            line = [os.path.relpath(path, root), stat.filemode(facts.st_mode)]
+            entry = [stat.filemode(facts.st_mode)]
             if stat.S_ISLNK(facts.st_mode):
-                line.append(os.readlink(path))
+                entry.append(os.readlink(path))
             elif stat.S_ISREG(facts.st_mode):
                 with open(path, encoding="ascii") as file:
-                    line.append(file.read())
-                attributes = sorted(n for n in os.listxattr(path) if "overlay.origin" not in n)
-                line += attributes
-            if stat.S_ISREG(facts.st_mode) and facts.st_nlink > 1 and SHARED:
-                line.append("is " + first.setdefault(facts.st_ino, line[0]))
-            if not stat.S_ISLNK(facts.st_mode) and not name.startswith("old"):
-                line.append(str(facts.st_mtime_ns) if not os.path.isdir(path) else "")
-            lines.append(" ".join(line))
+                    entry.append(file.read())
+                entry += sorted(n for n in os.listxattr(path) if "overlay.origin" not in n)
+                # What is put together bears a time of its own.
+                entry.append("" if name == "merged" else str(facts.st_mtime_ns))
+            found[os.path.relpath(path, root)] = (facts, " ".join(entry))
+    return found
+
+
+def show(root):
+    """The same as lines; which names share an inode, too."""
+    first, lines = {}, []
+    for path, (facts, entry) in entries(root).items():
+        line = f"{path} {entry}"
+        if stat.S_ISREG(facts.st_mode) and facts.st_nlink > 1 and SHARED:
+            line += " is " + first.setdefault(facts.st_ino, path)
+        lines.append(line)
     return sorted(lines)
 
 
@@ -118,25 +135,56 @@ def compare(wanted, what):
         fail(f"{what}\n  lacks {lost}\n  has {extra}")
 
 
-def calls_of(verb):
+def look_at_each_file():
+    """Right after a cut: each is what it was or what it becomes, and where it is both, it is there."""
+    there = entries(TREE)
+    for path in {*BEFORE, *AFTER, *there}:
+        if any(part.startswith(".bryo-") for part in path.split("/")):
+            continue
+        facts, entry = there.get(path, (None, None))
+        if facts and stat.S_ISDIR(facts.st_mode):
+            if not any(path in tree and is_directory(tree[path]) for tree in (BEFORE, AFTER)):
+                fail(f"{path} became a directory")
+            continue
+        allowed = [tree[path][1] if path in tree else None for tree in (BEFORE, AFTER)]
+        # One that becomes a directory, or was one, is nothing in between.
+        if any(path in tree and is_directory(tree[path]) for tree in (BEFORE, AFTER)):
+            allowed.append(None)
+        if entry not in allowed:
+            fail(f"{path} is {entry}, and not one of {allowed}")
+
+
+def is_directory(entry):
+    return stat.S_ISDIR(entry[0].st_mode)
+
+
+def calls_of(*words):
     """What it calls, undisturbed: each call by its name and how often it was made before."""
+    which = CHANGING if SHARE != "all" else "all" if IS_KILL else f"!{RUNTIME}"
     with tempfile.NamedTemporaryFile("r") as log:
-        command = ["strace", "-qq", "-o", log.name, "-e", f"trace={CALLS}", BRYO, *WORDS[verb]]
+        command = ["strace", "-qq", "-o", log.name, "-e", f"trace={which}", BRYO, *words]
         subprocess.run(command, capture_output=True, timeout=60, check=True)
-        names = [line.split("(")[0] for line in log.read().splitlines() if "(" in line]
-    return [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
+        lines = [line for line in log.read().splitlines() if "(" in line[:20]]
+    names = [line.split("(")[0] for line in lines]
+    calls = [(name, names[: index + 1].count(name)) for index, name in enumerate(names)]
+    # The first is strace's own, which starts the program.
+    calls = [call for call in calls if call[0] not in ("execve", "exit_group")]
+    return calls if SHARE == "all" else calls[:: int(SHARE)]
 
 
-def is_cut_short(verb, call):
+def is_cut_short(call, *words):
     """Whether the fault in the place of that call ended it."""
     name, number = call
     command = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={name}"]
-    command += ["-e", f"inject={name}:{FAULT}:when={number}", BRYO, *WORDS[verb]]
+    command += ["-e", f"inject={name}:{FAULT}:when={number}", BRYO, *words]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if run.returncode == 125 and (FAULT.startswith("signal") or "bryo: error: " not in run.stderr):
-        fail(f"{verb} failed by itself: {run.stderr}")
+    if run.returncode == 125 and (IS_KILL or "bryo: error: " not in run.stderr):
+        fail(f"{words} failed by itself: {run.stderr}")
     if run.returncode not in (0, 125, -9, 137):
-        fail(f"{verb} ended with {run.returncode}: {run.stderr}")
+        fail(f"{words} ended with {run.returncode}: {run.stderr}")
+    if words[0] != "discard":
+        look_at_each_file()
+    COUNT["right"] += run.returncode != 0
     return run.returncode != 0
 
 
@@ -144,66 +192,132 @@ def go_on():
     """To the end of an apply, however far it came: nothing at all, a part, or all of it."""
     run = bryo("apply", "--resume", "it", wants=None)
     if run.returncode and "no apply was cut short" in run.stderr:
-        bryo(*WORDS["apply"], wants=None)
+        bryo(*APPLY, wants=None)
     elif run.returncode:
         fail(f"resume: {run.stderr}")
+    compare(AFTER_LINES, "not as applied")
 
 
 def go_back():
     run = bryo("undo", "it", wants=None)
     if run.returncode and "nothing of it was applied" not in run.stderr:
         fail(f"undo: {run.stderr}")
+    compare(BEFORE_LINES, "not as before")
 
 
 def fresh():
     os.chdir(DIRECTORY)
-    bryo("discard", "it", wants=None)
-    shutil.rmtree(TREE, ignore_errors=True)
+    bryo("discard", "--force", "it", wants=None)
     if os.path.exists(TREE):
         subprocess.run(["chmod", "-R", "u+rwx", TREE], check=True)
         shutil.rmtree(TREE)
     make(TREE)
     bryo("try", "--name", "it", "--", "sh", "-c", CHANGE)
-    write("old.text", TEXT + "6\n")
+    write("merged", TEXT + "6\n")
+
+
+def sweep_apply(calls):
+    global STORY
+    for turn, call in enumerate(calls):
+        if SHARE == "all" or turn % 2 == 0:
+            STORY = f"apply cut short at {call}, gone on with, undone"
+            is_cut_short(call, *APPLY)
+            go_on()
+            go_back()
+        if SHARE == "all" or turn % 2 == 1:
+            STORY = f"apply cut short at {call}, undone, applied again, undone"
+            is_cut_short(call, *APPLY)
+            go_back()
+            go_on()
+            go_back()
+
+
+def sweep_after_a_cut(applying, words, lead):
+    """An apply is killed at some call; then what goes on with it, or takes it back, is cut short."""
+    global STORY
+    renames = [call for call in applying if call[0] in ("renameat2", "fchmod")]
+    for first in renames[2 :: max(1, len(renames) // (6 if SHARE == "all" else 2))]:
+        kill_apply(first)
+        calls = calls_of(*words)
+        go_back_quietly()
+        for turn, call in enumerate(calls):
+            if SHARE == "all" and turn % 5 != 0:
+                continue
+            STORY = f"apply killed at {first}, then {words} cut short at {call}"
+            kill_apply(first)
+            is_cut_short(call, *words)
+            lead(turn)
+
+
+def kill_apply(call):
+    command = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call[0]}"]
+    command += ["-e", f"inject={call[0]}:signal=SIGKILL:when={call[1]}", BRYO, *APPLY]
+    subprocess.run(command, capture_output=True, timeout=60, check=False)
+
+
+def go_back_quietly():
+    bryo("undo", "it", wants=None)
+
+
+def lead_both_ways(turn):
+    if turn % 2:
+        go_on()
+    go_back()
+
+
+def sweep_undo(calls):
+    global STORY
+    for call in calls:
+        STORY = f"undo cut short at {call}, gone on with"
+        bryo(*APPLY)
+        is_cut_short(call, "undo", "it")
+        go_back()
+
+
+def sweep_discard():
+    """The host is not touched; gone on with, it forgets what it would have."""
+    global STORY
+    words = ["discard", "it", *(os.path.join(TREE, path) for path in PART)]
+    fresh()
+    before = show(TREE)
+    calls = calls_of(*words)
+    compare(before, "touched by a discard")
+    bryo(*APPLY)
+    wanted = show(TREE)
+    for call in calls if SHARE != "all" else calls[::3]:
+        STORY = f"discard of a part cut short at {call}"
+        fresh()
+        is_cut_short(call, *words)
+        compare(before, "touched by a discard")
+        for path in words[2:]:
+            bryo("discard", "it", path, wants=None)
+        bryo(*APPLY)
+        compare(wanted, "not as applied without a part")
 
 
 def main():
-    global STORY
+    global STORY, BEFORE, AFTER, BEFORE_LINES, AFTER_LINES
     fresh()
-    before = show(TREE)
-    applying = calls_of("apply")
-    after = show(TREE)
-    undoing = calls_of("undo")
-    compare(before, "undo")
-    cuts = 0
-    for call in applying[::STRIDE]:
-        STORY = f"apply cut short at {call}, gone on with"
-        cuts += is_cut_short("apply", call)
-        go_on()
-        compare(after, "not as applied")
-        STORY += ", undone"
-        go_back()
-        compare(before, "not as before")
-        STORY = f"apply cut short at {call}, undone"
-        cuts += is_cut_short("apply", call)
-        go_back()
-        compare(before, "not as before")
-        STORY += ", applied again"
-        bryo(*WORDS["apply"])
-        compare(after, "not as applied")
-        go_back()
-    for call in undoing[::STRIDE]:
-        STORY = f"undo cut short at {call}, gone on with"
-        bryo(*WORDS["apply"])
-        cuts += is_cut_short("undo", call)
-        go_back()
-        compare(before, "not as before")
+    BEFORE, BEFORE_LINES = entries(TREE), show(TREE)
+    applying = calls_of(*APPLY)
+    AFTER, AFTER_LINES = entries(TREE), show(TREE)
+    undoing = calls_of("undo", "it")
+    compare(BEFORE_LINES, "undo")
+    sweep_apply(applying)
+    sweep_after_a_cut(applying, ("apply", "--resume", "it"), lead_both_ways)
+    sweep_after_a_cut(applying, ("undo", "it"), lambda _: go_back())
+    sweep_undo(undoing)
     STORY = "at last"
-    bryo(*WORDS["apply"])
-    compare(after, "not as applied")
-    print(f"cut short {cuts} times, at {len(applying)} and {len(undoing)} calls")
+    bryo(*APPLY)
+    compare(AFTER_LINES, "not as applied")
+    sweep_discard()
+    word = "kills" if IS_KILL else f"faults by {FAULT.removeprefix('error=')}"
+    where = "on one filesystem" if SHARED else "between two filesystems"
+    print(f"kill sweep: {COUNT['right']} {word} {where}, {COUNT['right']} right")
 
 
 TREE = os.path.join(DIRECTORY, "tree")
 STORY = "undisturbed"
+BEFORE, AFTER, BEFORE_LINES, AFTER_LINES = {}, {}, [], []
+COUNT = {"right": 0}
 main()

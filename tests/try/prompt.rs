@@ -39,6 +39,28 @@ fn one_key_answers() {
 }
 
 #[test]
+fn the_outline_stands_before_the_question_where_it_fits() {
+    let home = Home::new();
+    let after = |script: &str| {
+        let program = place::binary().display().to_string();
+        let mut terminal = Terminal::spawn(&home, [&program, "try", "--", "sh", "-c", script]);
+        terminal.wait_for(QUESTION, SOON);
+        terminal.send("i");
+        terminal.wait_for("discarded ", SOON);
+        terminal.screen()
+    };
+    let colours = after("echo > .envrc; mkdir -p d/e; printf 'no newline'");
+    assert!(colours.contains("\x1b[1;31m! .envrc  direnv obeys it\x1b[m\r\n\r\n"), "{colours}");
+    assert!(colours.contains("\x1b[32m+ d/\x1b[m  1 name, 0\r\n"), "{colours}");
+    // What the command wrote last has its line to itself.
+    let open = format!("no newline{:80}\r\x1b[", "");
+    assert!(colours.contains(&open), "{colours}");
+    let many = after("for n in $(seq 30); do echo > f$n; done; chmod +x f7");
+    assert!(many.contains("! f7  may be executed now\x1b[m\r\nbryo: note: 30 changes"), "{many}");
+    assert!(!many.contains("f8"), "{many}");
+}
+
+#[test]
 fn discarded_is_gone() {
     let home = Home::new();
     let mut terminal = question(&home);

@@ -9,7 +9,7 @@ use super::{attempt, verb};
 const MAKEFILE: &str = "install:\n\tinstall -D -m755 tool /usr/local/bin/bryo-test-tool\n\
                         \techo conf > /etc/bryo-test.conf\n\techo '# x' >> /etc/profile\n";
 
-fn lacking() -> Option<&'static str> {
+pub(super) fn lacking() -> Option<&'static str> {
     let device = || fs::File::options().read(true).write(true).open("/dev/fuse").is_err();
     match () {
         () if crate::support::program("fuse-overlayfs").is_none() => Some("no fuse-overlayfs"),

@@ -15,13 +15,14 @@ use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::facts::{self, Facts, Moment};
 
 use super::bases::{Base, hex};
-use super::journal::Lines;
+use super::journal::{self, Lines, Sum};
 use super::line::{escaped, mark, moment, number, parsed_mark, parsed_moment, unescaped};
 use super::step::Mark;
 
 const HEADER: &str = "bryo baseline 1";
 const LAYER: &str = "layer ";
-const COMPLETE: &str = "complete";
+/// How its last line begins, before the sum of all lines before it.
+const COMPLETE: &str = "complete ";
 
 /// What was below a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +57,14 @@ pub(super) struct Draft<'a> {
     path: &'a HostPath,
     new: HostPath,
     file: BufWriter<File>,
+    sum: Sum,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn begin(path: &'a HostPath) -> Result<Self> {
         let new = HostPath::absolute(path.as_path().with_extension("new"));
-        let file = File::create(new.as_path()).map_err(said).context(|| cannot_write(path))?;
-        let mut draft = Self { path, new, file: BufWriter::new(file) };
+        let file = journal::make_file(&new).context(|| cannot_write(path))?;
+        let mut draft = Self { path, new, file: BufWriter::new(file), sum: Sum::default() };
         draft.write(HEADER)?;
         Ok(draft)
     }
@@ -101,7 +103,8 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn finish(mut self) -> Result<()> {
-        self.write(COMPLETE)?;
+        let last = last_line(self.sum);
+        self.write(&last)?;
         let clause = || cannot_write(self.path);
         self.file.flush().map_err(said).context(clause)?;
         self.file.get_ref().sync_data().map_err(said).context(clause)?;
@@ -109,8 +112,13 @@ impl<'a> Draft<'a> {
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
+        self.sum.add(line);
         writeln!(self.file, "{line}").map_err(said).context(|| cannot_write(self.path))
     }
+}
+
+fn last_line(sum: Sum) -> String {
+    format!("{COMPLETE}{sum}")
 }
 
 fn said(error: std::io::Error) -> Error {
@@ -147,12 +155,14 @@ impl<'a> Baseline<'a> {
         if !path.as_path().exists() {
             return Ok(None);
         }
+        let number = damaged_line(path)?;
+        if let Some(number) = number {
+            return Err(damaged(path, number));
+        }
         let lines = Lines::open(path)?;
         let mut baseline =
             Self { path, lines, number: 0, sections: Vec::new(), next: None, is_at_end: false };
-        if baseline.lines.next_line()? != Some(HEADER) {
-            return Err(baseline.damaged());
-        }
+        baseline.lines.next_line()?;
         baseline.advance()?;
         Ok(Some(baseline))
     }
@@ -210,7 +220,7 @@ impl<'a> Baseline<'a> {
         while !self.is_at_end && self.next.is_none() {
             self.number += 1;
             let Some(line) = self.lines.next_line()? else { return Err(self.damaged()) };
-            if line == COMPLETE {
+            if line.starts_with(COMPLETE) {
                 self.is_at_end = true;
             } else if let Some(lower) = line.strip_prefix(LAYER).and_then(unescaped) {
                 self.sections.push(HostPath::absolute(lower));
@@ -227,9 +237,31 @@ impl<'a> Baseline<'a> {
     }
 
     fn damaged(&self) -> Error {
-        Error::new(format!("line {} of `{}` is damaged", self.number + 1, self.path))
-            .hint("`bryo discard NAME` throws these changes away")
+        damaged(self.path, self.number)
     }
+}
+
+/// Reads all of it: the number of the first line that bryo did not write so.
+fn damaged_line(path: &HostPath) -> Result<Option<u64>> {
+    let (mut lines, mut sum, mut number) = (Lines::open(path)?, Sum::default(), 0);
+    if lines.next_line()?.inspect(|line| sum.add(line)) != Some(HEADER) {
+        return Ok(Some(0));
+    }
+    while let Some(line) = lines.next_line()? {
+        number += 1;
+        if line.starts_with(COMPLETE) {
+            let is_whole = line == last_line(sum) && lines.next_line()?.is_none();
+            return Ok((!is_whole).then_some(number));
+        }
+        sum.add(line);
+    }
+    Ok(Some(number + 1))
+}
+
+/// By its number, the first line being 0.
+fn damaged(path: &HostPath, number: u64) -> Error {
+    Error::new(format!("line {} of `{path}` is damaged", number + 1))
+        .hint("`bryo discard NAME` throws these changes away")
 }
 
 fn parsed(line: &str) -> Option<(Vec<u8>, Below)> {

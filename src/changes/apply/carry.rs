@@ -10,10 +10,11 @@ use std::path::Path;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::dialect::Dialect;
 use crate::changes::layer::Layer;
-use crate::sys::facts::Facts;
+use crate::sys::facts::{Facts, Moment};
 use crate::sys::{Errno, entry, file};
 
 use super::journal;
+use super::overtaken::holds_any;
 use super::place::{Place, Spot, Ways, shown};
 use super::step::{Act, Mark, Step};
 use super::transfer;
@@ -28,7 +29,7 @@ pub enum Run {
 /// Takes every step of the paper that was not taken before. What it replaces goes to the directory
 /// `kept`, under the number of the step.
 pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // What is renamed into place must be on the disk before its new name is.
     for layer in layers {
         file::sync_filesystem(layer.upper.as_fd())?;
@@ -37,20 +38,22 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
         if run == Run::Resumed {
             settle(place, &step.act)?;
         }
-        take(place, &step.act)
+        take(place, &step.act, run)
     })?;
-    sync(layers)?;
+    ways.sync()?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
         let names = ways.names(number, &step.act);
-        ways.place(&step, &names).and_then(|place| finish(&place, &step.act)).context(clause)
+        let dialect = layers.get(step.layer).map_or(Dialect::Kernel, |layer| layer.dialect);
+        let place = ways.place(&step, &names);
+        place.and_then(|place| finish(&place, &step.act, dialect)).context(clause)
     })?;
-    sync(layers)
+    ways.sync()
 }
 
 /// The step that a killed run was at is either done or not afterwards.
 pub(super) fn settle_all(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()> {
-    let mut ways = Ways::open(layers, kept, journal::token(paper)?)?;
+    let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     each_place(layers, &mut ways, paper, &mut |place, step| settle(place, &step.act))
 }
 
@@ -65,17 +68,6 @@ fn each_place(
         let names = ways.names(number, &step.act);
         ways.place(&step, &names).and_then(|place| act(&place, &step)).context(clause)
     })
-}
-
-fn sync(layers: &[Layer]) -> Result<()> {
-    for layer in layers {
-        if let Ok(lower) = file::open_without_links(layer.lower.as_path())
-            && let Ok(lower) = entry::open_directory_at(lower.as_fd(), ".".as_ref())
-        {
-            file::sync_filesystem(lower.as_fd())?;
-        }
-    }
-    Ok(())
 }
 
 fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
@@ -126,13 +118,13 @@ fn forget_original(layer: &Spot<'_>, new: &Mark) -> Result<()> {
 }
 
 /// Takes a step that is settled, if it was not taken.
-fn take(place: &Place<'_>, act: &Act) -> Result<()> {
+fn take(place: &Place<'_>, act: &Act, run: Run) -> Result<()> {
     match act {
         Act::Replace { old, new } | Act::Compose { old, new, .. } => replace(place, old, new),
         Act::Consume { new } => consume(place, new),
         Act::Add { new } => add(place, new),
         Act::Remove { old } => remove(place, old),
-        Act::MakeDirectory { .. } => make_directory(place),
+        Act::MakeDirectory { .. } => make_directory(place, run),
         Act::SetDirectory { .. } => keep_attributes(place),
     }
 }
@@ -167,8 +159,17 @@ fn replace_by_copy(place: &Place<'_>, old: &Mark) -> Result<()> {
         part.remove()?;
         return Err(overtaken());
     }
-    transfer::copy_to_free(&part, &place.kept, &place.part)?;
+    // The exchange is on the disk before the store says that it was made: two filesystems keep no
+    // order between them.
     file::sync(host)?;
+    transfer::copy_to_free(&part, &place.kept, &place.part)?;
+    if expect(&part, old).is_err() {
+        // Written to while it was copied.
+        place.kept.remove()?;
+        entry::exchange(host, &place.part, host, place.host.name)?;
+        part.remove()?;
+        return Err(overtaken());
+    }
     part.remove()?;
     place.layer.remove()
 }
@@ -191,12 +192,13 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
     expect(&place.host, old)?;
     let (host, kept) = (place.host.directory()?, place.kept.directory()?);
     match entry::rename_to_free(host, place.host.name, kept, place.kept.name) {
-        Ok(()) => put_back_unless(&place.kept, &place.host, old),
+        Ok(()) => put_back_unless(&place.kept, place, old),
         Err(e) if e.errno == Errno::EXDEV => {
             // Gone at once, then copied.
             let part = place.host.beside(&place.part);
             entry::rename_to_free(host, place.host.name, host, &place.part)?;
-            put_back_unless(&part, &place.host, old)?;
+            put_back_unless(&part, place, old)?;
+            file::sync(host)?;
             transfer::move_to_free(&part, &place.kept, &place.part)
         }
         Err(e) => Err(e.into()),
@@ -212,18 +214,36 @@ fn consume(place: &Place<'_>, new: &Mark) -> Result<()> {
 }
 
 /// What was taken away must be what was planned to go.
-fn put_back_unless(taken: &Spot<'_>, from: &Spot<'_>, old: &Mark) -> Result<()> {
-    if expect(taken, old).is_ok() {
+fn put_back_unless(taken: &Spot<'_>, place: &Place<'_>, old: &Mark) -> Result<()> {
+    if expect(taken, old).is_ok() && !is_changed_within(taken, place.planned)? {
         return Ok(());
     }
-    entry::rename_to_free(taken.directory()?, taken.name, from.directory()?, from.name)?;
+    let host = place.host;
+    entry::rename_to_free(taken.directory()?, taken.name, host.directory()?, host.name)?;
     Err(overtaken())
 }
 
-fn make_directory(place: &Place<'_>) -> Result<()> {
+/// Whether something in a directory was changed since it was looked at.
+fn is_changed_within(spot: &Spot<'_>, since: Moment) -> Result<bool> {
+    match spot.facts()? {
+        Some(facts) if facts.is_directory() => {
+            // Steps before this one may have moved another name of the same file.
+            let is_new = |it: &Facts| match it.links > 1 && !it.is_directory() {
+                true => it.modified > since,
+                false => it.changed > since,
+            };
+            holds_any(spot.open()?.as_fd(), &is_new)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn make_directory(place: &Place<'_>, run: Run) -> Result<()> {
+    let is_ours =
+        || -> Result<bool> { Ok(place.host.facts()?.is_some_and(|it| it.is_directory())) };
     match file::make_directory_at(place.host.directory()?, Path::new(place.host.name), 0o700) {
         Err(e) if e.errno != Errno::EEXIST => return Err(e.into()),
-        Err(_) if !place.host.facts()?.is_some_and(|it| it.is_directory()) => {
+        Err(_) if run == Run::First || !is_ours()? => {
             return Err(overtaken());
         }
         _ => {}
@@ -251,7 +271,7 @@ fn keep_attributes(place: &Place<'_>) -> Result<()> {
 }
 
 /// After all that is in it: what a directory looks like. What is left of it in the layer goes.
-fn finish(place: &Place<'_>, act: &Act) -> Result<()> {
+fn finish(place: &Place<'_>, act: &Act, dialect: Dialect) -> Result<()> {
     match act {
         Act::MakeDirectory { look } => {
             place.host.set_look(look)?;
@@ -264,7 +284,7 @@ fn finish(place: &Place<'_>, act: &Act) -> Result<()> {
             }
             place.host.set_look(after)
         }
-        Act::Remove { .. } => forget_whiteout(&place.layer),
+        Act::Remove { .. } => forget_whiteout(&place.layer, dialect),
         Act::Replace { .. } | Act::Add { .. } | Act::Compose { .. } | Act::Consume { .. } => Ok(()),
     }
 }
@@ -280,9 +300,13 @@ fn leave_layer_directory(layer: &Spot<'_>) -> Result<()> {
     }
 }
 
-fn forget_whiteout(layer: &Spot<'_>) -> Result<()> {
-    if layer.facts()?.is_some_and(|it| Dialect::Kernel.is_whiteout(&it)) {
+fn forget_whiteout(layer: &Spot<'_>, dialect: Dialect) -> Result<()> {
+    if layer.facts()?.is_some_and(|it| dialect.is_whiteout(&it)) {
         layer.remove()?;
+    }
+    // To the kernel, that is a name like any other.
+    if dialect == Dialect::Kernel {
+        return Ok(());
     }
     let note = [b".wh.", layer.name.as_encoded_bytes()].concat();
     // No driver writes a note whose name is too long to be one.
@@ -307,7 +331,7 @@ fn planned(layer: &Spot<'_>, new: &Mark) -> Result<Facts> {
 
 fn overtaken() -> Error {
     Error::new("it was changed outside just now").hint(
-        "look at it with `bryo diff`; `bryo apply --resume` goes on, `bryo undo` takes back what \
-         was applied",
+        "`bryo undo NAME` takes back what was applied; then `bryo apply NAME` tells what was \
+         overtaken",
     )
 }

@@ -1,16 +1,21 @@
 //! The paper of one apply: its steps, in their order, in a file that is complete before the first
 //! of them is taken: a line each, and a last one by which damage is told.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::random;
+use crate::sys::facts::{self, Moment, Type};
+use crate::sys::{entry, file, random};
 
-use super::line::{line, parsed};
+use super::line::{line, moment, parsed, parsed_moment};
 use super::step::Step;
+use super::transfer;
 
-/// How its first line begins, before the token of the apply.
+/// How its first line begins, before the token of the apply and when its planning began.
 const HEADER: &str = "bryo apply 1 ";
 /// How its last line begins, before the number of steps and the sum of all lines before it.
 const COMPLETE: &str = "complete ";
@@ -24,16 +29,12 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn begin(path: &HostPath) -> Result<Self> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path.as_path())
-            .map_err(|e| Error::new(e.to_string()))
-            .context(|| format!("cannot write `{path}`"))?;
+        let file = make_file(path).context(|| format!("cannot write `{path}`"))?;
+        // By the clock that stamps files.
+        let began = facts::facts(file.as_fd())?.changed;
         let mut draft = Self { file: BufWriter::new(file), steps: 0, sum: Sum::default() };
         let token = u64::from_ne_bytes(random::random_bytes());
-        draft.write(&format!("{HEADER}{token:016x}"))?;
+        draft.write(&format!("{HEADER}{token:016x} {}", moment(&began)))?;
         Ok(draft)
     }
 
@@ -57,17 +58,41 @@ impl Draft {
     }
 }
 
+/// A new one, whatever bore that name before.
+pub(super) fn make_file(path: &HostPath) -> Result<File> {
+    let (directory, name) = directory_of(path)?;
+    transfer::remove(directory.as_fd(), name)?;
+    Ok(File::from(file::create_below(directory.as_fd(), Path::new(name), 0o600)?))
+}
+
+/// Nothing but a regular file is read, and no link is followed.
+fn open_file(path: &HostPath) -> Result<File> {
+    let (directory, name) = directory_of(path)?;
+    let fd = entry::open_file_at(directory.as_fd(), name)?;
+    match facts::facts(fd.as_fd())?.kind {
+        Type::Regular => Ok(File::from(fd)),
+        _ => Err(Error::new("it is no regular file")),
+    }
+}
+
+fn directory_of(path: &HostPath) -> Result<(OwnedFd, &OsStr)> {
+    let (Some(parent), Some(name)) = (path.as_path().parent(), path.as_path().file_name()) else {
+        return Err(Error::new("it is no path of a file"));
+    };
+    Ok((file::open_path_for_reading(parent)?, name))
+}
+
 fn cannot_write(error: std::io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write down what is to be applied")
 }
 
 fn last_line(steps: u64, sum: Sum) -> String {
-    format!("{COMPLETE}{steps} {:016x}", sum.0)
+    format!("{COMPLETE}{steps} {sum}")
 }
 
 /// Of damage, not of malice: FNV-1a (draft-eastlake-fnv).
 #[derive(Clone, Copy)]
-struct Sum(u64);
+pub(super) struct Sum(u64);
 
 impl Default for Sum {
     fn default() -> Self {
@@ -75,27 +100,41 @@ impl Default for Sum {
     }
 }
 
+impl std::fmt::Display for Sum {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
 impl Sum {
-    fn add(&mut self, line: &str) {
+    pub(super) fn add(&mut self, line: &str) {
         for byte in line.bytes().chain([b'\n']) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 }
 
-/// Reads the whole paper and finds it undamaged; its token.
-pub(super) fn token(path: &HostPath) -> Result<String> {
+/// What its first line says.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    /// By which the temporary names of one apply are told from those of another.
+    pub(super) token: String,
+    /// When its planning began.
+    pub(super) began: Moment,
+}
+
+/// Reads the whole paper and finds it undamaged; its head.
+pub(super) fn head(path: &HostPath) -> Result<Head> {
     let mut lines = Lines::open(path)?;
     let first = lines.next_line()?.map(str::to_owned).unwrap_or_default();
-    let token = first.strip_prefix(HEADER).filter(|token| is_token(token));
-    let token = token.ok_or_else(|| damaged(path, 0))?.to_owned();
+    let head = first.strip_prefix(HEADER).and_then(parsed_head).ok_or_else(|| damaged(path, 0))?;
     let mut sum = Sum::default();
     sum.add(&first);
     let mut steps = 0;
     while let Some(line) = lines.next_line()? {
         if line.starts_with(COMPLETE) {
             let is_right = line == last_line(steps, sum) && lines.next_line()?.is_none();
-            return if is_right { Ok(token) } else { Err(damaged(path, steps + 1)) };
+            return if is_right { Ok(head) } else { Err(damaged(path, steps + 1)) };
         }
         if parsed(line).is_none() {
             return Err(damaged(path, steps + 1));
@@ -106,8 +145,12 @@ pub(super) fn token(path: &HostPath) -> Result<String> {
     Err(damaged(path, steps + 1))
 }
 
-fn is_token(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+fn parsed_head(text: &str) -> Option<Head> {
+    let mut words = text.split(' ');
+    let token = words.next()?.to_owned();
+    let is_token = token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let head = Head { token, began: parsed_moment(&mut words)? };
+    (is_token && words.next().is_none()).then_some(head)
 }
 
 /// Reads a paper that was found undamaged, step by step.
@@ -177,7 +220,7 @@ impl<'a> Lines<'a> {
     fn open_at(path: &'a HostPath, at: u64) -> Result<Self> {
         let clause = || format!("cannot read `{path}`");
         let said = |e: std::io::Error| Error::new(e.to_string());
-        let mut file = File::open(path.as_path()).map_err(said).context(clause)?;
+        let mut file = open_file(path).context(clause)?;
         file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
         Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
     }

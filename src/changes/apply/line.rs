@@ -36,7 +36,7 @@ fn look(look: &Look) -> String {
     format!("{} {}", look.mode, moment(&look.modified))
 }
 
-pub(super) fn escaped(path: &[u8]) -> String {
+pub(in crate::changes) fn escaped(path: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_graphic() && *byte != b'%';
     path.iter()
         .map(|byte| match plain(byte) {
@@ -97,7 +97,7 @@ fn parsed_look(words: &mut std::str::Split<'_, char>) -> Option<Look> {
     Some(Look { mode: number(words)?, modified: parsed_moment(words)? })
 }
 
-pub(super) fn unescaped(text: &str) -> Option<OsString> {
+pub(in crate::changes) fn unescaped(text: &str) -> Option<OsString> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {

@@ -1,11 +1,11 @@
 //! Whether a change outside has overtaken one of the sandbox, and how.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
 use crate::changes::walk::Spot;
-use crate::sys::facts::{self, Moment};
+use crate::sys::facts::{self, Facts, Moment};
 use crate::sys::{entry, file};
 
 use super::baseline::{Baseline, Below, Known};
@@ -68,12 +68,12 @@ impl<'a> Judge<'a> {
 fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static str>> {
     let Some(lower) = spot.lower else { return Ok(None) };
     let directory = entry::open_directory_at(lower, spot.name)?;
-    let is_overtaken = newest_within(directory.as_fd(), until)?;
+    let is_overtaken = holds_any(directory.as_fd(), &|it| it.changed > until)?;
     Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
 }
 
-/// Whether anything in a directory was changed after that moment.
-fn newest_within(top: std::os::fd::BorrowedFd<'_>, began: Moment) -> Result<bool> {
+/// Whether anything in a directory is so.
+pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> Result<bool> {
     let mut open = vec![(entry::open_directory_at(top, ".".as_ref())?, file::names_in(top)?)];
     while let Some((directory, names)) = open.last_mut() {
         let Some(name) = names.pop() else {
@@ -81,7 +81,7 @@ fn newest_within(top: std::os::fd::BorrowedFd<'_>, began: Moment) -> Result<bool
             continue;
         };
         let Some(facts) = facts::facts_at(directory.as_fd(), &name)? else { continue };
-        if facts.changed > began {
+        if is_so(&facts) {
             return Ok(true);
         }
         if facts.is_directory() {

@@ -10,9 +10,10 @@ use crate::base::{Error, HostPath, Result, Text};
 use crate::changes::compare::{Side, aspects};
 use crate::changes::dialect::Dialect;
 use crate::changes::layer::Layer;
-use crate::sys::facts::{self, Facts, Type};
+use crate::sys::facts::{self, Facts, Moment, Type};
 use crate::sys::{entry, file};
 
+use super::journal::Head;
 use super::step::{Act, Look, Mark, Step};
 use super::transfer;
 use super::way::{Way, parent_and_name};
@@ -21,7 +22,7 @@ use super::way::{Way, parent_and_name};
 pub(super) struct Ways {
     layers: Vec<(Way, Way)>,
     kept: OwnedFd,
-    token: String,
+    head: Head,
 }
 
 /// One name in one directory, which may not be there.
@@ -39,6 +40,8 @@ pub(super) struct Place<'a> {
     pub(super) kept: Spot<'a>,
     /// A free name, which this step of this apply alone uses, in whichever directory it must.
     pub(super) part: OsString,
+    /// When the apply was planned: what was changed since was not looked at.
+    pub(super) planned: Moment,
 }
 
 /// The names of one step, which a place borrows.
@@ -49,16 +52,25 @@ pub(super) struct StepNames {
     composed: Option<OsString>,
 }
 
+/// How the names begin that the copies of one apply bear until they are whole.
+pub(super) fn part_prefix(token: &str) -> String {
+    format!(".bryo-{token}-")
+}
+
 impl Ways {
-    /// `token` makes temporary names those of one apply.
-    pub(super) fn open(layers: &[Layer], kept: &HostPath, token: String) -> Result<Self> {
+    pub(super) fn open(layers: &[Layer], kept: &HostPath, head: Head) -> Result<Self> {
         entry::make_directories(kept.as_path(), 0o700)?;
         let way = |layer: &Layer| Ok((Way::from(layer.upper.as_fd())?, way_to_lower(layer)?));
         Ok(Self {
             layers: layers.iter().map(way).collect::<Result<_>>()?,
             kept: file::open_path_for_reading(kept.as_path())?,
-            token,
+            head,
         })
+    }
+
+    /// What was done to the directories of the host is on the disk.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.layers.iter().try_for_each(|(_, host)| Ok(file::sync_filesystem(host.root())?))
     }
 
     pub(super) fn names(&self, number: u64, act: &Act) -> StepNames {
@@ -68,7 +80,7 @@ impl Ways {
                 _ => None,
             },
             number: OsString::from(number.to_string()),
-            part: OsString::from(format!(".bryo-{}-{number}", self.token)),
+            part: OsString::from(format!("{}{number}", part_prefix(&self.head.token))),
         }
     }
 
@@ -93,6 +105,7 @@ impl Ways {
             layer,
             kept: Spot { directory: Some(self.kept.as_fd()), name: &names.number },
             part: names.part.clone(),
+            planned: self.head.began,
         })
     }
 }

@@ -118,7 +118,7 @@ pub(super) fn mirror_attributes(source: BorrowedFd<'_>, target: BorrowedFd<'_>) 
 }
 
 /// Those that a user may set, with their values, in order.
-pub(super) fn own_attributes(of: BorrowedFd<'_>) -> Result<Vec<(String, Vec<u8>)>> {
+pub(in crate::changes) fn own_attributes(of: BorrowedFd<'_>) -> Result<Vec<(String, Vec<u8>)>> {
     let mut all = Vec::new();
     for name in facts::attribute_names(of)? {
         let Ok(text) = name.to_str() else { continue };

@@ -18,7 +18,7 @@ const STRIDE: usize = 512;
 
 /// Steps come directory by directory: the last one is kept open, and some on the way to it, so that
 /// a deep tree is not walked from its root for each of its levels.
-pub(super) struct Way {
+pub(in crate::changes) struct Way {
     root: OwnedFd,
     path: Vec<u8>,
     last: OwnedFd,
@@ -27,13 +27,17 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn from(root: BorrowedFd<'_>) -> Result<Self> {
+    pub(in crate::changes) fn from(root: BorrowedFd<'_>) -> Result<Self> {
         let again = || entry::open_directory_at(root, ".".as_ref());
         Ok(Self { root: again()?, path: Vec::new(), last: again()?, kept: Vec::new() })
     }
 
+    pub(super) fn root(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+
     /// The directory at that path below the root; `None`: it is not there.
-    pub(super) fn find(&mut self, path: &[u8]) -> Result<Option<BorrowedFd<'_>>> {
+    pub(in crate::changes) fn find(&mut self, path: &[u8]) -> Result<Option<BorrowedFd<'_>>> {
         if self.path != path {
             let known = &self.path;
             self.kept.retain(|(length, _)| leads_to(known.get(..*length), path));
@@ -114,7 +118,7 @@ fn split(path: &[u8], length: usize) -> (&[u8], &[u8]) {
 }
 
 /// The directory and the name of a path.
-pub(super) fn parent_and_name(path: &[u8]) -> (&[u8], &OsStr) {
+pub(in crate::changes) fn parent_and_name(path: &[u8]) -> (&[u8], &OsStr) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&path[..slash], OsStr::from_bytes(&path[slash + 1..])),
         None => (&[], OsStr::from_bytes(path)),

@@ -1,6 +1,7 @@
 //! The changes as a unified diff in git's form, which `git apply` reads: text by its lines, the
 //! rest by what can be said of it in a line that git passes over.
 
+mod attributes;
 mod header;
 mod patch;
 mod renames;
@@ -16,7 +17,7 @@ use crate::base::{Error, HostPath, Result};
 use crate::sys::facts::{Facts, Type};
 use crate::sys::{entry, facts, file};
 
-use super::change::{Change, What};
+use super::change::{Aspects, Change, What};
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
@@ -96,12 +97,26 @@ impl Diff<'_> {
                 let (Some(before), Some(after)) = (&change.before, &change.after) else {
                     return Ok(());
                 };
-                let (Some(lower), true) = (spot.lower, aspects.content) else {
-                    return self.only_attributes(&path, before, after, aspects);
+                let sides = match spot.lower {
+                    Some(lower) if aspects.content => Some((
+                        Side::read(lower, spot.name, before)?,
+                        Side::read(spot.upper, spot.name, after)?,
+                    )),
+                    _ => None,
                 };
-                let old = Side::read(lower, spot.name, before)?;
-                let new = Side::read(spot.upper, spot.name, after)?;
-                self.both(&path, &old, &new)
+                let sides = sides.filter(|(old, new)| !old.is_same(new));
+                // A time that differs counts as content until somebody looks.
+                let aspects = Aspects { content: sides.is_some(), ..aspects };
+                match &sides {
+                    Some((old, new)) => self.both(&path, old, new)?,
+                    None if is_for_git(before, after) => {
+                        let (was, is) = (side::git_mode(before), side::git_mode(after));
+                        self.write_header(&path, &Header::Mode { was, is })?;
+                    }
+                    None => {}
+                }
+                let remark = attributes::remark(aspects, before, after, spot)?;
+                if remark.is_empty() { Ok(()) } else { self.remark(&path, &remark) }
             }
         }
     }
@@ -173,39 +188,6 @@ impl Diff<'_> {
         self.write_change(path, &header, old, new)
     }
 
-    fn only_attributes(
-        &mut self,
-        path: &HostPath,
-        before: &Facts,
-        after: &Facts,
-        aspects: super::change::Aspects,
-    ) -> Result<()> {
-        let git = |facts: &Facts| side::git_mode(facts);
-        if before.kind == Type::Regular && git(before) != git(after) {
-            self.write_header(path, &Header::Mode { was: git(before), is: git(after) })?;
-        }
-        let mut said = Vec::new();
-        if aspects.mode {
-            said.push(format!("mode {:04o}, was {:04o}", after.mode, before.mode));
-        }
-        if aspects.owner {
-            said.push(format!(
-                "owner {}:{}, was {}:{}",
-                after.uid, after.gid, before.uid, before.gid
-            ));
-        }
-        if aspects.attributes {
-            said.push("extended attributes".to_owned());
-        }
-        if aspects.names {
-            said.push("one file with another name".to_owned());
-        }
-        if aspects.time && said.is_empty() {
-            said.push("time of modification".to_owned());
-        }
-        if said.is_empty() { Ok(()) } else { self.remark(path, &said.join(", ")) }
-    }
-
     fn write_change(
         &mut self,
         path: &HostPath,
@@ -236,6 +218,11 @@ impl Diff<'_> {
     fn named(&self, path: &HostPath) -> Vec<u8> {
         named(self.shown, path)
     }
+}
+
+/// git knows of a file only whether it may be executed.
+fn is_for_git(before: &Facts, after: &Facts) -> bool {
+    after.kind == Type::Regular && side::git_mode(before) != side::git_mode(after)
 }
 
 /// As it is named in the diff, its bytes kept.

@@ -62,6 +62,17 @@ impl Side {
         self.mode
     }
 
+    /// Whether both hold the same bytes.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (&self.content, &other.content) {
+            (Content::Text(one), Content::Text(other)) => one == other,
+            (Content::Binary { digest: one, .. }, Content::Binary { digest: other, .. }) => {
+                one == other
+            }
+            _ => false,
+        }
+    }
+
     /// What can be compared line by line.
     pub(super) fn text(&self) -> Option<&[u8]> {
         match &self.content {

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carriage_return_ends_no_line() {
+    fn a_carriage_return_is_a_part_of_its_line() {
         assert_eq!(shown("a\rb\n", "a\rc\n"), "@@ -1 +1 @@\n-a\rb\n+a\rc\n");
     }
 

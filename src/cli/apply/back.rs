@@ -1,9 +1,9 @@
 //! `bryo undo`: the last apply is taken back.
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result};
-use crate::changes::apply;
+use crate::changes::apply::{self, Extent, Touched};
 use crate::changes::layers_in;
 use crate::cli::policy::Place;
 use crate::cli::print;
@@ -13,7 +13,12 @@ use super::reasons::{self, Went};
 use super::{name, named};
 
 pub(in crate::cli) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name())
+    Command::new("undo").about("Take the last apply back").arg(name()).arg(
+        Arg::new("force")
+            .long("force")
+            .action(ArgAction::SetTrue)
+            .help("Also what was changed since: it is put among the changes"),
+    )
 }
 
 pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
@@ -22,29 +27,39 @@ pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
     let _lock = kept.lock()?;
     let layers = layers_in(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);
-    let turn = match Turn::newest(&kept)? {
-        Some((turn, Stage::Applied)) => {
-            let conflicts =
-                apply::undo_is_possible(&layers, &turn.paper(Stage::Applied), &turn.undo())?;
-            if !conflicts.is_empty() {
-                reasons::tell(&conflicts);
-                return Err(Error::new("its files were changed since").within(clause()));
-            }
-            turn.come(Stage::Applied, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::Begun)) => {
-            apply::settle(&layers, &turn.paper(Stage::Begun), &turn.undo())?;
-            turn.come(Stage::Begun, Stage::TakenBackInPart)?;
-            turn
-        }
-        Some((turn, Stage::TakenBackInPart)) => turn,
+    let (turn, stage) = match Turn::newest(&kept)? {
         Some((_, Stage::Planned)) | None => {
             return Err(Error::new("nothing of it was applied").within(clause()));
         }
+        Some(newest) => newest,
     };
+    if stage == Stage::Begun {
+        apply::settle(&layers, &turn.paper(stage), &turn.undo())?;
+    }
+    let extent = if stage == Stage::Applied { Extent::Whole } else { Extent::Part };
+    let touched = match matches.get_flag("force") {
+        true => Touched::IsTakenAlong,
+        false => Touched::Stays,
+    };
+    let conflicts =
+        apply::undo_is_possible(&layers, &turn.paper(stage), &turn.undo(), extent, touched)?;
+    if !conflicts.is_empty() {
+        reasons::tell(&conflicts);
+        let error = Error::new("its files were changed since").within(clause());
+        return Err(match touched {
+            Touched::IsTakenAlong => error,
+            Touched::Stays => error.hint(format!(
+                "`bryo undo {} --force` puts them among the changes, and the old ones in their \
+                 place",
+                kept.name
+            )),
+        });
+    }
+    if stage != Stage::TakenBackInPart {
+        turn.come(stage, Stage::TakenBackInPart)?;
+    }
     let paper = turn.paper(Stage::TakenBackInPart);
-    apply::undo(&layers, &paper, &turn.undo())
+    apply::undo(&layers, &paper, &turn.undo(), touched)
         .and_then(|()| apply::refresh(&layers, &paper, &kept.baseline(), &turn.baseline()))
         .map_err(|error| reasons::cut_short(error, &kept, Went::Back))?;
     turn.forget()?;

@@ -37,7 +37,7 @@ impl Dialogue {
                     "`bryo apply {name} PATH` applies a part, `--exclude GLOB` leaves one out"
                 ))
         })?;
-        Ok(Self { keyboard, out: Box::new(print::talk()) })
+        Ok(Self { keyboard, out: Box::new(print::shown()) })
     }
 
     /// `None`: nothing is to be applied.

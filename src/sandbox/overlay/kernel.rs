@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::base::{Error, HostPath, Result};
 use crate::sys::mount::{self, FsOption};
 
-use super::{Keeping, NO_PRIVILEGE, open_lower, upper};
+use super::{Keeping, NO_PRIVILEGE, open_lower, unsynced, upper};
 
 /// Where the uppers are, and whether they stay.
 pub(super) struct Uppers<'fd> {
@@ -30,18 +30,20 @@ impl Uppers<'_> {
         name: &str,
     ) -> Result<OwnedFd> {
         let layer = upper::open(self.base, name, lower, path, self.keeping)?;
+        if self.keeping == Keeping::Kept {
+            unsynced::forget_kernels_mark(layer.work.as_fd())?;
+        }
         let [lower, upper, work] =
             [lower, layer.upper.as_fd(), layer.work.as_fd()].map(mount::path_of_descriptor);
-        let mut options = vec![
+        let options = [
             FsOption::Text("lowerdir", &lower),
             FsOption::Text("upperdir", &upper),
             FsOption::Text("workdir", &work),
             FsOption::Flag("userxattr"),
+            // No sync at each copy-up: what ends with the run need not survive a crash, and what is
+            // kept is brought to the disk at the end.
+            FsOption::Flag("volatile"),
         ];
-        if self.keeping == Keeping::ThrownAway {
-            // No sync at each copy-up: what ends with the run need not survive a crash.
-            options.push(FsOption::Flag("volatile"));
-        }
         mount::new_filesystem("overlay", &options, NO_PRIVILEGE).map_err(|e| {
             Error::from(e)
                 .within("the kernel's overlayfs refuses it")

@@ -8,10 +8,12 @@
 mod cleaner;
 mod fuse;
 mod kernel;
+mod lock;
 mod outside;
 mod removal;
 mod scratch;
 mod spine;
+mod unsynced;
 mod upper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,9 +26,11 @@ use crate::sys::mount::{self, FsOption, MountAttr};
 
 use super::wire::Wire;
 
+pub use lock::{Lock, Locked};
 pub(super) use outside::{Outside, let_helpers_in};
 pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
+pub use unsynced::check_is_whole;
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 

@@ -5,14 +5,14 @@
 //! ends. What nobody locks is stale.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::base::{Context, Error, HostPath, Result};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
 use crate::sys::{Errno, entry, file, process};
 
-use super::{Keeping, named, removal};
+use super::lock::{Lock, Locked};
+use super::{Keeping, named, removal, unsynced};
 
 /// How often a name is tried that somebody else might take or sweep away at the same moment.
 const TRIES: u32 = 16;
@@ -39,6 +39,15 @@ impl Scratch {
             ScratchPlan::Kept { directory } => kept(directory, overlay)
                 .context(|| format!("cannot keep an overlay in `{directory}`"))
                 .map(Some),
+        }
+    }
+
+    /// The run is over, and nobody writes there any more.
+    pub(super) fn end(&self) -> Result<()> {
+        match self.keeping {
+            Keeping::Kept => unsynced::sync(&self.directory)
+                .context(|| format!("cannot keep all of an overlay in `{}`", self.directory)),
+            Keeping::ThrownAway => Ok(()),
         }
     }
 
@@ -142,18 +151,17 @@ fn check_whose(parent: &HostPath) -> Result<()> {
 
 fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     entry::make_directories(directory.as_path(), 0o700)?;
-    let lock = entry::open_or_make_file(directory.join("lock").as_path(), 0o600)?;
-    if !entry::try_lock(lock.as_fd())? {
-        let holder = file::read_all(lock.as_fd(), 32).unwrap_or_default();
-        let holder = Text::from(std::ffi::OsStr::from_bytes(&holder).to_owned());
-        return Err(Error::new(format!("process {holder} is using it"))
-            .hint("wait until that run has ended, or name another directory"));
-    }
-    entry::truncate(lock.as_fd())?;
-    file::write_all(lock.as_fd(), process::own_pid().to_string().as_bytes())?;
+    let lock = match Lock::try_take(directory)? {
+        Locked::Ours(lock) => lock,
+        Locked::Held(holder) => {
+            return Err(Error::new(format!("process {holder} is using it"))
+                .hint("wait until that run has ended, or name another directory"));
+        }
+    };
     record_driver(directory, &overlay.driver)?;
+    unsynced::mark(directory, &lock)?;
     let directory = directory.clone();
-    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock })
+    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock.into() })
 }
 
 /// Written once; that it says the same again was decided with the plan.

@@ -116,7 +116,7 @@ pub(super) const WORDS: &[Word] = &[
         short: None,
         takes: Nothing,
         group: View,
-        help: "Let the command write to /usr, /etc and /opt, and keep each change off them",
+        help: "Put overlays over /usr, /etc and /opt (--root)",
         in_project_policy: AllowedAs("false"),
         set: |spec, value, origin| put(&mut spec.system, yes(value)?, origin),
     },
@@ -148,7 +148,7 @@ pub(super) const WORDS: &[Word] = &[
         short: None,
         takes: One("DIR"),
         group: View,
-        help: "Keep what is written to overlays in DIR, and go on from it",
+        help: "Keep what overlays take in DIR, and go on from it",
         in_project_policy: Refused,
         set: |spec, value, origin| {
             if value.is_empty() {
