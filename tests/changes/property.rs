@@ -19,12 +19,12 @@ const WORKERS: usize = 2;
 
 #[test]
 fn kernel() {
-    hold_under(Driver::Kernel, 36);
+    hold_under(Driver::Kernel, 30);
 }
 
 #[test]
 fn fuse() {
-    hold_under(Driver::Fuse, 24);
+    hold_under(Driver::Fuse, 20);
 }
 
 fn hold_under(driver: Driver, rounds: u64) {

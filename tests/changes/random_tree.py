@@ -320,7 +320,10 @@ def choose(rng, before, after):
     chosen = set()
     for path in sorted(old.keys() | new.keys()):
         # What went with its directory is not a change of its own.
-        is_gone_with_it = path not in new and not is_directory(os.path.join(after, os.path.dirname(path)))
+        above = os.path.dirname(path)
+        # By its own path: a link in its place may lead to a directory.
+        is_above_there = (not above or above in new) and is_directory(os.path.join(after, above))
+        is_gone_with_it = path not in new and not is_above_there
         if old.get(path) != new.get(path) and not is_gone_with_it and rng.random() < 0.4:
             chosen.add(path)
     for names in linked(after, new):
