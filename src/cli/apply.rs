@@ -10,9 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Context, Error, Result, Text};
-use crate::changes::apply::{
-    self, Composer, OnConflict, Overtaken, Planned, Run, Whereabouts, Wish,
-};
+use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
 use crate::changes::{Layer, Summary, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::facts::Moment;
@@ -78,8 +76,32 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return finish(&kept, &turn, &layers, Run::Resumed);
     }
     let turn = Turn::begin(&kept)?;
-    let whereabouts = whereabouts(&kept, &turn, &layers)?;
-    let selection = Selection::read(matches, &place, &kept)?;
+    match prepare(matches, &place, (&kept, &layers, &turn), dialogue) {
+        Ok(None) => {
+            turn.come(Stage::Planned, Stage::Begun)?;
+            finish(&kept, &turn, &layers, Run::First)
+        }
+        Ok(Some(status)) => {
+            turn.forget()?;
+            Ok(status)
+        }
+        Err(error) => {
+            // What is left of it goes with the next one, if not now.
+            let _ = turn.forget();
+            Err(error)
+        }
+    }
+}
+
+/// All is planned and nothing touched; `Some`: nothing is to be, and that is the exit status.
+fn prepare(
+    matches: &ArgMatches,
+    place: &Place,
+    (kept, layers, turn): (&Kept, &[Layer], &Turn),
+    dialogue: Option<Dialogue>,
+) -> Result<Option<u8>> {
+    let whereabouts = whereabouts(kept, turn, layers)?;
+    let selection = Selection::read(matches, place, kept)?;
     let is_dry = matches.get_flag("dry-run");
     let mut wish = Wish {
         selects: &|path| selection.selects(path),
@@ -92,48 +114,40 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         },
         place: &whereabouts,
     };
-    let paper = turn.paper(Stage::Planned);
-    let may_be_begun = |planned: &Planned, wish: &Wish<'_>| {
-        reasons::check(&kept, planned, wish.on_conflict, wish.overtaken)
-            .and_then(|()| selection.check("apply", &kept))
-    };
     let mut composer = Composer::new(&whereabouts.undo);
-    let choices = match dialogue {
-        None => None,
-        Some(dialogue) => {
-            // Nobody is asked in vain.
-            let planned = apply::plan(&layers, &wish, &mut composer, &paper)?;
-            if let Err(error) = may_be_begun(&planned, &wish) {
-                turn.forget()?;
-                return Err(error);
-            }
-            match dialogue.choose(&kept, &layers, &wish, &mut composer)? {
-                Some(choices) => Some(choices),
-                None => {
-                    turn.forget()?;
-                    print::note("nothing was applied");
-                    return Ok(INTERRUPTED);
-                }
-            }
+    let plan = |wish: &Wish<'_>, composer: &mut Composer| {
+        let planned = apply::plan(layers, wish, composer, &turn.paper(Stage::Planned))?;
+        // Whoever was asked was told before.
+        if wish.choices.is_none() {
+            reasons::warn(&planned, wish.on_conflict);
         }
+        reasons::check(kept, &planned, wish.on_conflict, wish.overtaken)?;
+        selection.check("apply", kept)?;
+        Result::Ok(planned.steps)
     };
+    let mut choices = None;
+    if let Some(dialogue) = dialogue {
+        // Nobody is asked in vain.
+        plan(&wish, &mut composer)?;
+        choices = dialogue.choose(kept, layers, &wish, &mut composer)?;
+        if choices.is_none() {
+            print::note("nothing was applied");
+            return Ok(Some(INTERRUPTED));
+        }
+    }
     wish.choices = choices.as_ref();
     if is_dry {
         wish.sees = &|verb, path| print::answer(&format!("{verb} {path}"));
     }
-    let planned = apply::plan(&layers, &wish, &mut composer, &paper)?;
-    let may_go_on = may_be_begun(&planned, &wish);
-    if is_dry || may_go_on.is_err() || planned.steps == 0 {
-        turn.forget()?;
-        may_go_on?;
-        print::note(&match planned.steps {
-            0 => "there is nothing to apply".to_owned(),
-            steps => format!("{} would be taken", count(steps as usize, "step")),
-        });
-        return Ok(0);
+    let steps = plan(&wish, &mut composer)?;
+    match steps {
+        0 => print::note("there is nothing to apply"),
+        steps if is_dry => {
+            print::note(&format!("{} would be taken", count(steps as usize, "step")));
+        }
+        _ => return Ok(None),
     }
-    turn.come(Stage::Planned, Stage::Begun)?;
-    finish(&kept, &turn, &layers, Run::First)
+    Ok(Some(0))
 }
 
 /// The one that `--resume` goes on with, which no other may overtake.

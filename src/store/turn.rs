@@ -108,7 +108,7 @@ impl Turn {
         self.directory.join(stage.file())
     }
 
-    /// Where what it replaced is, and what it put together out of both sides.
+    /// Where what it replaced is.
     #[must_use]
     pub fn undo(&self) -> HostPath {
         self.directory.join(UNDO)

@@ -288,3 +288,20 @@ fn all_of_it_is_what_an_apply_does() {
     // Moved, not put together.
     assert_eq!(inode(home.work().join("text")), written);
 }
+
+#[test]
+fn what_was_put_together_and_changed_since_is_never_lost() {
+    let home = home_with_text();
+    tried(&home, CHANGE);
+    let mut terminal = asked(&home, &["text"]);
+    answer(&mut terminal, &[("+two", "y"), ("+nineteen", "n")]);
+    assert_eq!(terminal.wait(SOON), 0);
+    let since = format!("{}mine\n", changed(&[("2", "two")]));
+    fs::write(home.work().join("text"), &since).unwrap();
+    verb(&home, "undo").arg("it").stderr_contains("it was changed since").status(125).check();
+    let forced = verb(&home, "undo").args(["it", "--force"]).status(125);
+    forced.stderr_contains("it was put together of both sides, and changed").check();
+    assert_eq!(text(&home), since);
+    verb(&home, "apply").args(["it", "--merge"]).stderr_contains("applied all").check();
+    assert_eq!(text(&home), format!("{}mine\n", changed(&[("2", "two"), ("19", "nineteen")])));
+}

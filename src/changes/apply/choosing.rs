@@ -66,7 +66,7 @@ pub fn choose(
     layers: &[Layer],
     wish: &Wish<'_>,
     shown: &Shown<'_>,
-    composer: &mut Composer<'_>,
+    composer: &mut Composer,
     asked: &mut dyn Asked,
 ) -> Result<Option<Choices>> {
     let mut choosing = Choosing {
@@ -97,20 +97,20 @@ enum Goes {
     Nowhere,
 }
 
-struct Choosing<'a, 'b> {
+struct Choosing<'a> {
     wish: &'a Wish<'a>,
     shown: &'a Shown<'a>,
     asked: &'a mut dyn Asked,
     judge: Judge<'a>,
     merger: Merger<'a>,
-    composer: &'a mut Composer<'b>,
+    composer: &'a mut Composer,
     choices: Choices,
     goes: Goes,
     /// Something that was left, with all that would come in its place.
     left_out: Option<Vec<u8>>,
 }
 
-impl Choosing<'_, '_> {
+impl Choosing<'_> {
     fn look_at(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
         let bytes = spot.path.as_os_str().as_bytes();
         let path = layer.lower.join(spot.path);

@@ -1,5 +1,5 @@
 //! Files put together out of the host's and the layer's, where no part of the real tree sees them:
-//! among what an apply replaces, from where a step puts them into place.
+//! beside what an apply replaces, from where a step puts them into place.
 
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use crate::changes::walk::Spot;
 use crate::sys::{entry, facts, file};
 
 use super::merging::Merged;
-use super::place::composed_name;
+use super::place::{composed_beside, composed_name};
 use super::step::Mark;
 use super::transfer::mirror_attributes;
 
@@ -45,17 +45,17 @@ pub(super) enum Rest {
 }
 
 /// Where they are made.
-pub struct Composer<'a> {
-    path: &'a HostPath,
+pub struct Composer {
+    path: HostPath,
     directory: Option<OwnedFd>,
     next: u64,
 }
 
-impl<'a> Composer<'a> {
-    /// `path` is the directory of what the apply replaces, which may not be there yet.
+impl Composer {
+    /// `kept` is where the apply will put what it replaces.
     #[must_use]
-    pub fn new(path: &'a HostPath) -> Self {
-        Self { path, directory: None, next: 0 }
+    pub fn new(kept: &HostPath) -> Self {
+        Self { path: composed_beside(kept), directory: None, next: 0 }
     }
 
     /// What was merged, with the attributes that both sides have.

@@ -22,6 +22,8 @@ use super::way::{Way, parent_and_name};
 pub(super) struct Ways {
     layers: Vec<(Way, Way)>,
     kept: OwnedFd,
+    /// Where what was put together is, if anything was.
+    composed: Option<OwnedFd>,
     head: Head,
 }
 
@@ -64,6 +66,7 @@ impl Ways {
         Ok(Self {
             layers: layers.iter().map(way).collect::<Result<_>>()?,
             kept: file::open_path_for_reading(kept.as_path())?,
+            composed: open_composed(kept)?,
             head,
         })
     }
@@ -97,7 +100,7 @@ impl Ways {
         let name = if name.is_empty() { OsStr::new(".") } else { name };
         // What was put together stands for what the layer holds.
         let layer = match &names.composed {
-            Some(name) => Spot { directory: Some(self.kept.as_fd()), name },
+            Some(name) => Spot { directory: self.composed.as_ref().map(OwnedFd::as_fd), name },
             None => Spot { directory: layer.find(parent)?, name },
         };
         Ok(Place {
@@ -110,9 +113,22 @@ impl Ways {
     }
 }
 
-/// The name of a file that was put together, among what is kept.
+/// Where an apply puts files together: beside what it replaces, which is there only once it has
+/// begun.
+pub(super) fn composed_beside(kept: &HostPath) -> HostPath {
+    HostPath::absolute(kept.as_path().with_file_name("composed"))
+}
+
+fn open_composed(kept: &HostPath) -> Result<Option<OwnedFd>> {
+    match file::open_path_for_reading(composed_beside(kept).as_path()) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(e) if facts::is_gone(e.errno) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
 pub(super) fn composed_name(number: u64) -> OsString {
-    OsString::from(format!("composed-{number}"))
+    OsString::from(number.to_string())
 }
 
 impl Place<'_> {

@@ -47,7 +47,7 @@ pub struct Whereabouts {
     pub baseline: HostPath,
     /// The bases of modified texts.
     pub bases: HostPath,
-    /// Where what is put together goes, and what is replaced.
+    /// Where what is replaced goes.
     pub undo: HostPath,
 }
 
@@ -73,7 +73,7 @@ pub struct Planned {
 pub fn plan(
     layers: &[Layer],
     wish: &Wish<'_>,
-    composer: &mut Composer<'_>,
+    composer: &mut Composer,
     paper: &HostPath,
 ) -> Result<Planned> {
     let mut planning = Planning {
@@ -127,11 +127,11 @@ fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> 
     Ok(())
 }
 
-struct Planning<'a, 'b> {
+struct Planning<'a> {
     wish: &'a Wish<'a>,
     judge: Judge<'a>,
     merger: Merger<'a>,
-    composer: &'a mut Composer<'b>,
+    composer: &'a mut Composer,
     draft: Draft,
     planned: Planned,
     rights: Rights,
@@ -151,7 +151,7 @@ struct Awaited {
     forbidden: Option<Forbidden>,
 }
 
-impl Planning<'_, '_> {
+impl Planning<'_> {
     fn look_at(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
         let bytes = spot.path.as_os_str().as_bytes();
         self.awaited.retain(|it| is_above(&it.path, bytes));

@@ -7,7 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{HostPath, Result};
 use crate::changes::layer::Layer;
-use crate::sys::{facts, file};
+use crate::sys::facts::{self, Facts};
+use crate::sys::file;
 
 use super::baseline::is_above;
 use super::conflict::{Conflict, Few};
@@ -83,7 +84,7 @@ struct Made {
 
 /// What was found at a name.
 struct Found {
-    is_there: bool,
+    there: Option<Facts>,
     why: Option<&'static str>,
 }
 
@@ -99,7 +100,7 @@ impl Question<'_> {
         let found = self.find(number, &step)?;
         if let Some(above) = self.made.last_mut()
             && makes
-            && found.is_there
+            && found.there.is_some()
             && parent_and_name(&step.path).0 == above.step.path
         {
             above.names += 1;
@@ -107,7 +108,10 @@ impl Question<'_> {
         match found.why {
             Some(TAKEN) => self.removed = Some(step),
             Some(why) => self.tell(&step, why),
-            None if found.is_there && matches!(step.act, Act::MakeDirectory { .. }) => {
+            // It may be what was there before.
+            None if matches!(step.act, Act::MakeDirectory { .. })
+                && found.there.is_some_and(|it| it.is_directory()) =>
+            {
                 self.made.push(Made { step, names: 0 });
             }
             None => {}
@@ -149,12 +153,12 @@ impl Question<'_> {
         let place = match self.ways.place(step, &names) {
             Ok(place) => place,
             Err(e) if e.errno().is_some_and(facts::is_gone) => {
-                return Ok(Found { is_there: false, why: Some(TOUCHED) });
+                return Ok(Found { there: None, why: Some(TOUCHED) });
             }
             Err(e) => return Err(e),
         };
         let why = hindrance(&place, step, self.extent == Extent::Part)?;
-        Ok(Found { is_there: place.host.facts()?.is_some(), why })
+        Ok(Found { there: place.host.facts()?, why })
     }
 
     fn tell(&mut self, step: &Step, why: &'static str) {

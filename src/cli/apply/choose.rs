@@ -46,7 +46,7 @@ impl Dialogue {
         kept: &Kept,
         layers: &[Layer],
         wish: &Wish<'_>,
-        composer: &mut Composer<'_>,
+        composer: &mut Composer,
     ) -> Result<Option<Choices>> {
         let from: HostPath = kept.working_directory()?;
         let shown = Shown { selects: wish.selects, from: &from };

@@ -10,19 +10,26 @@ use crate::sys::Errno;
 /// How many are named before the rest is counted.
 const NAMED: usize = 10;
 
-/// Says what is left out; an error if nothing is to be begun.
-pub(super) fn check(
-    kept: &Kept,
-    planned: &Planned,
-    on_conflict: OnConflict,
-    overtaken: Overtaken,
-) -> Result<()> {
+/// Says what is left out.
+pub(super) fn warn(planned: &Planned, on_conflict: OnConflict) {
     each(&planned.refused, |path| {
         format!("`{path}` is not applied: it is a device, a FIFO or a socket")
     });
     each(&planned.disarmed, |path| {
         format!("`{path}` is applied without its set-user-id or set-group-id bit")
     });
+    if on_conflict == OnConflict::Skip {
+        tell(&planned.conflicts);
+    }
+}
+
+/// An error if nothing is to be begun.
+pub(super) fn check(
+    kept: &Kept,
+    planned: &Planned,
+    on_conflict: OnConflict,
+    overtaken: Overtaken,
+) -> Result<()> {
     let clause = || format!("cannot apply `{}`", kept.name);
     if let Some(forbidden) = planned.forbidden.first.first() {
         return Err(may_not(forbidden, &planned.forbidden).within(clause()));
@@ -30,13 +37,10 @@ pub(super) fn check(
     if let Some(full) = &planned.full {
         return Err(no_room(full).within(clause()));
     }
-    if planned.conflicts.is_empty() || on_conflict == OnConflict::Force {
+    if planned.conflicts.is_empty() || on_conflict != OnConflict::Stop {
         return Ok(());
     }
     tell(&planned.conflicts);
-    if on_conflict == OnConflict::Skip {
-        return Ok(());
-    }
     let merge = match overtaken {
         Overtaken::Nothing => "`--merge` brings both changes of a text together, ",
         Overtaken::Merged => "",
