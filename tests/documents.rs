@@ -172,7 +172,11 @@ fn the_man_pages_are_well_formed() {
 fn every_flag_and_verb_is_documented_and_completed() {
     let page = read("man/bryo.1");
     let completions = ["bash", "zsh", "fish"].map(completions);
-    let flags: BTreeSet<_> = verbs().iter().flat_map(|verb| flags_of_verb(verb)).collect();
+    let mut flags: BTreeSet<_> = verbs().iter().flat_map(|verb| flags_of_verb(verb)).collect();
+    for verb in ["export", "import"] {
+        assert!(page.contains(&format!(".It Cm changes {verb}")), "`changes {verb}`");
+        flags.extend(flags_in(Bryo::verb("changes").arg(verb)));
+    }
     for word in WORDS {
         assert!(flags.contains(word.name), "`--{}` is not in the help", word.name);
     }
@@ -204,7 +208,11 @@ fn every_flag_and_verb_is_documented_and_completed() {
 
 /// The long flags that the help of a verb lists, each at the beginning of its line.
 fn flags_of_verb(verb: &str) -> BTreeSet<String> {
-    let help = Bryo::verb(verb).arg("--help").stdout_any().check();
+    flags_in(Bryo::verb(verb))
+}
+
+fn flags_in(verb: Bryo) -> BTreeSet<String> {
+    let help = verb.arg("--help").stdout_any().check();
     let flag = |line: &str| {
         let line = line.trim_start();
         let long = line.split(' ').find(|word| word.starts_with("--"))?;

@@ -9,6 +9,7 @@
 #[macro_use]
 mod support;
 
+mod archive;
 mod bad_input;
 mod changes;
 mod changes_apply;

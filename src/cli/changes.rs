@@ -21,7 +21,6 @@ use super::print;
 pub(super) fn command() -> Command {
     Command::new("changes")
         .about("List the changes that are kept, export and import them")
-        .args_conflicts_with_subcommands(true)
         .disable_help_subcommand(true)
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As JSON"))
         .subcommand(export::command())
@@ -63,6 +62,10 @@ enum State {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     match matches.subcommand() {
+        Some((verb, _)) if matches.get_flag("json") => {
+            Err(Error::new(format!("`--json` and `{verb}` do not go together"))
+                .hint("`bryo changes --json` lists what is kept"))
+        }
         Some(("export", matches)) => export::run(matches),
         Some((_, matches)) => import::run(matches),
         None => list(matches),

@@ -131,7 +131,8 @@ pub enum Stopping {
 
 /// Stops this process by a signal that it blocks, and returns when it goes on; whether it was
 /// stopped at all: SIGTSTP, SIGTTIN and SIGTTOU do not stop a process group that nobody would
-/// continue (an orphaned one, setpgid(2)).
+/// continue (an orphaned one, setpgid(2)). The SIGCONT that continued it is taken: who queues
+/// signals hears of each continuation once.
 pub fn stop(signal: i32, whom: Stopping) -> Result<bool> {
     let target = match whom {
         Stopping::ThisProcess => super::process::own_pid(),
@@ -141,7 +142,7 @@ pub fn stop(signal: i32, whom: Stopping) -> Result<bool> {
     let set = set_of(&[signal]);
     set_mask(libc::SIG_UNBLOCK, &set)?;
     set_mask(libc::SIG_BLOCK, &set)?;
-    is_pending(SIGCONT)
+    take_pending(SIGCONT)
 }
 
 /// Continues this process after a time, even when it is stopped; until it is dropped.
@@ -183,11 +184,16 @@ impl Drop for WakeUp {
     }
 }
 
-fn is_pending(signal: i32) -> Result<bool> {
-    let mut set = set_of(&[]);
-    // SAFETY: sigpending fills one live set, and sigismember reads it.
-    unsafe {
-        checked(libc::sigpending(&raw mut set).into(), || "sigpending".to_owned())?;
-        Ok(libc::sigismember(&raw const set, signal) == 1)
+/// Whether it was pending; it is not any more.
+fn take_pending(signal: i32) -> Result<bool> {
+    let set = set_of(&[signal]);
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one live set and one live time are read; who sent it is not asked for.
+    let answer =
+        unsafe { libc::sigtimedwait(&raw const set, std::ptr::null_mut(), &raw const at_once) };
+    match checked(answer.into(), || "sigtimedwait".to_owned()) {
+        Ok(_) => Ok(true),
+        Err(e) if e.errno == Errno::EAGAIN => Ok(false),
+        Err(e) => Err(e),
     }
 }

@@ -10,6 +10,7 @@ mod content;
 mod tar;
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -60,23 +61,26 @@ pub fn export(
     if lowers.is_empty() {
         lowers.push(root.clone());
     }
+    if let Some(other) = lowers.iter().find(|lower| !lower.is_within(root)) {
+        return Err(Error::new(format!("`{other}` is not in `{root}`"))
+            .within("cannot make its names relative to that"));
+    }
     let mut tar = Tar::begin(out, &Note { root: root.clone(), lowers })?;
     let mut count = 0;
     let mut chain = Chain::default();
     for layer in layers {
-        let below = layer.lower.as_path().strip_prefix(root.as_path()).map_err(|_| {
-            Error::new(format!("`{}` is not in `{root}`", layer.lower))
-                .within("cannot write names that are relative to it")
-        })?;
+        let below = layer.lower.as_path().strip_prefix(root.as_path());
+        let top = below.map_or_else(|_| Vec::new(), |it| it.as_os_str().as_bytes().to_vec());
         let mut export = Export {
             layer,
             root,
-            top: below.as_os_str().as_bytes().to_vec(),
+            top,
             way: Way::from(layer.upper.as_fd())?,
             linked: HashMap::new(),
             tar: &mut tar,
             chain: &mut chain,
             remark: &mut *remark,
+            ids: (process::effective_uid(), process::gid()),
         };
         walk(layer, &mut |change, spot| {
             count += u64::from(export.take(change, spot)?);
@@ -99,6 +103,8 @@ struct Export<'a, 'out> {
     tar: &'a mut Tar<'out>,
     chain: &'a mut Chain,
     remark: &'a mut dyn FnMut(&HostPath, &'static str),
+    /// Of this process.
+    ids: (u32, u32),
 }
 
 impl Export<'_, '_> {
@@ -155,7 +161,7 @@ impl Export<'_, '_> {
         }
         let fd = entry::open_file_at(spot.upper, spot.name)?;
         let content = Content::of(fd.as_fd(), facts)?;
-        let attributes = own_attributes(fd.as_fd())?;
+        let attributes = self.attributes(fd.as_fd(), &path)?;
         let mut head = self.head(&path, facts, Kind::File { content: &content });
         head.attributes = &attributes;
         self.tar.head(&head)?;
@@ -163,12 +169,25 @@ impl Export<'_, '_> {
     }
 
     fn tell_directory(&mut self, path: Vec<u8>, fd: BorrowedFd<'_>, facts: &Facts) -> Result<()> {
-        let attributes = own_attributes(fd)?;
+        let attributes = self.attributes(fd, &path)?;
         let mut head = self.head(&path, facts, Kind::Directory);
         head.attributes = &attributes;
         self.tar.head(&head)?;
         self.chain.enter(&path);
         Ok(())
+    }
+
+    /// Without access lists that name somebody whom this user namespace does not know: they would
+    /// name nobody.
+    fn attributes(&mut self, fd: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
+        let mut all = own_attributes(fd)?;
+        let before = all.len();
+        all.retain(|(name, value)| !name.starts_with("system.posix_acl_") || names_all(value));
+        if all.len() < before {
+            let path = self.root.join(OsStr::from_bytes(path));
+            (self.remark)(&path, "its access list, which names others than you");
+        }
+        Ok(all)
     }
 
     /// Every directory on the way that the tar has not been told of.
@@ -197,7 +216,7 @@ impl Export<'_, '_> {
 
     /// A directory of the host above the one that the layer lies over.
     fn tell_above(&mut self, directory: Vec<u8>) -> Result<()> {
-        let path = self.root.join(Path::new(std::ffi::OsStr::from_bytes(&directory)));
+        let path = self.root.join(Path::new(OsStr::from_bytes(&directory)));
         let fd = file::open_without_links(path.as_path())?;
         let mut facts = facts::facts(fd.as_fd())?;
         for id in [&mut facts.uid, &mut facts.gid] {
@@ -219,11 +238,19 @@ impl Export<'_, '_> {
         let mapped = |id, own| if id == UNMAPPED { own } else { id };
         match self.layer.owners {
             Owners::AllRoot => (0, 0),
-            Owners::Theirs => {
-                (mapped(facts.uid, process::effective_uid()), mapped(facts.gid, process::gid()))
-            }
+            Owners::Theirs => (mapped(facts.uid, self.ids.0), mapped(facts.gid, self.ids.1)),
         }
     }
+}
+
+/// Whether each entry of an access list that is for one user or group says for whom (acl(5), and
+/// linux/posix_acl_xattr.h: a version, then tag, permissions and id of each).
+fn names_all(list: &[u8]) -> bool {
+    const USER: [u8; 2] = 2u16.to_le_bytes();
+    const GROUP: [u8; 2] = 8u16.to_le_bytes();
+    let entries = list.get(4..).unwrap_or_default().chunks_exact(8);
+    let is_for_one = |entry: &&[u8]| entry[..2] == USER || entry[..2] == GROUP;
+    entries.filter(is_for_one).all(|entry| entry[4..] != u32::MAX.to_le_bytes())
 }
 
 fn cannot_be_said(change: &Change, spot: &Spot<'_>) -> Option<&'static str> {

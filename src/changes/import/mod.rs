@@ -22,6 +22,7 @@ use crate::base::{Context, HostPath, Result, Text};
 
 use super::layer::Layer;
 use super::note::{KEY, Note};
+use super::rights::take_over_own_files;
 use placing::Placing;
 use stream::{Next, Stream};
 
@@ -61,6 +62,8 @@ impl<'a> Import<'a> {
 
     /// Places everything in layers that are empty, its names relative to `root`.
     pub fn place(mut self, layers: &[Layer], root: &HostPath, remark: Remark<'_>) -> Result<()> {
+        // A tar may tell of a directory that nobody may write to, and then of what is in it.
+        take_over_own_files();
         let mut placing = Placing::of(layers, root)?;
         let mut next = self.first;
         loop {

@@ -137,13 +137,14 @@ impl<'a> Stream<'a> {
 
     /// Reads until that many bytes are held, or as many as there are if that is enough.
     fn fill(&mut self, wanted: usize, enough: usize) -> Result<()> {
-        // Headers, the map of a sparse file among them, have limits of their own below this one.
-        if enough > 2 * LARGEST_HEADER as usize {
-            return Err(Error::new("a header in it is too large"));
-        }
+        const MOST: usize = 2 * LARGEST_HEADER as usize;
         self.room.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);
-        let wanted = wanted.max(HEADER_SIZE).min(2 * LARGEST_HEADER as usize).max(enough);
+        // Headers have a limit of their own, the map of a sparse file behind one has not.
+        if enough > MOST || self.end == MOST {
+            return Err(Error::new("a header in it is too large"));
+        }
+        let wanted = wanted.clamp(HEADER_SIZE, MOST);
         if self.room.len() < wanted {
             self.room.resize(wanted.next_power_of_two(), 0);
         }

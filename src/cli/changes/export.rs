@@ -2,8 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{BufWriter, Stdout, Write};
-use std::os::fd::AsFd;
+use std::io::BufWriter;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
@@ -15,7 +14,7 @@ use crate::changes::layers_in;
 use crate::cli::policy::Place;
 use crate::cli::print;
 use crate::store::{ChangeStore, Kept, Stage, Turn};
-use crate::sys::terminal;
+use crate::sys::{process, terminal};
 
 use super::remarks::Remarks;
 use super::{file, is_stream};
@@ -59,7 +58,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         None => root_of(&layers),
     };
     let mut remarks = Remarks::default();
-    let told = export(&layers, &root, &mut out, &mut |path, why| {
+    let told = export(&layers, &root, &mut out.to, &mut |path, why| {
         remarks.tell(path, &format!("not exported: {why}"));
     });
     match told {
@@ -92,51 +91,39 @@ pub(super) fn real(path: &OsStr, place: &Place) -> Result<HostPath> {
 }
 
 /// Where the tar goes.
-enum Out {
-    Stdout(BufWriter<Stdout>),
-    File(BufWriter<File>, PathBuf),
+struct Out {
+    to: BufWriter<File>,
+    /// If it is a file of its own.
+    path: Option<PathBuf>,
 }
 
 const ROOM: usize = 1 << 18;
 
 impl Out {
     fn stdout(name: &str) -> Result<Self> {
-        let stdout = std::io::stdout();
-        if terminal::is_terminal(stdout.as_fd()) {
+        let [_, stdout, _] = process::standard_streams();
+        if terminal::is_terminal(stdout) {
             return Err(Error::new("a tar is nothing for a terminal")
                 .hint(format!("`bryo changes export {name} {name}.tar`")));
         }
-        Ok(Self::Stdout(BufWriter::with_capacity(ROOM, stdout)))
+        // That of the standard library looks for ends of lines.
+        let to = File::from(process::duplicate(stdout)?);
+        Ok(Self { to: BufWriter::with_capacity(ROOM, to), path: None })
     }
 
     fn file(path: &HostPath) -> Result<Self> {
         let file = File::create(path.as_path())
             .map_err(|e| Error::new(e.to_string()).within(format!("cannot write `{path}`")))?;
-        Ok(Self::File(BufWriter::with_capacity(ROOM, file), path.as_path().to_owned()))
+        let path = Some(path.as_path().to_owned());
+        Ok(Self { to: BufWriter::with_capacity(ROOM, file), path })
     }
 
     /// Half a tar is none.
     fn discard(self) {
-        if let Self::File(file, path) = self
-            && file.get_ref().metadata().is_ok_and(|it| it.is_file())
+        if let Some(path) = self.path
+            && self.to.get_ref().metadata().is_ok_and(|it| it.is_file())
         {
             let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-impl Write for Out {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Stdout(out) => out.write(bytes),
-            Self::File(out, _) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Self::Stdout(out) => out.flush(),
-            Self::File(out, _) => out.flush(),
         }
     }
 }

@@ -135,7 +135,7 @@ fn dialect_for(lower: &HostPath) -> Dialect {
 }
 
 fn tell(name: &str, summary: Summary, lowers: &[HostPath]) {
-    let over = all_of(&lowers.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>());
+    let over = all_of(&lowers.iter().map(ToString::to_string).collect::<Vec<_>>());
     let changes = count(summary.total() as usize, "change");
     print::note(&format!("{changes} in {name}, over {over}: {summary}"));
     print::hint(&format!(
