@@ -1,11 +1,15 @@
 //! Apply and undo: cut short at every call, overtaken by changes outside, by others, by damage.
 
+mod damage;
+mod exact;
 mod hostile;
 mod interactive;
 mod merge;
+mod race;
 mod reasons;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,46 +54,81 @@ fn upper(home: &Home) -> PathBuf {
 
 // ---------------------------------------------------------------- cut short
 
-/// By `kill.py`, which says what it compares.
-fn sweep(lower: Option<PathBuf>, stride: &str, fault: &str) {
+/// Past the capture of the test harness: `scripts/test` repeats the line.
+fn tell(line: &str) {
+    let _ = std::io::stderr().write_all(format!("\n{line}\n").as_bytes());
+}
+
+/// By `kill.py`, which says what it compares. Of the calls that change something every `stride`th;
+/// with BRYO_FAULTS=complete every call there is.
+fn sweep(lower: Option<&Elsewhere>, stride: &str, fault: &str) {
+    let is_complete = std::env::var_os("BRYO_FAULTS").is_some_and(|it| it == "complete");
+    let share = if is_complete { "all" } else { stride };
     let home = Home::new();
-    let lower = lower.unwrap_or_else(|| home.work());
-    Bryo::program("/usr/bin/python3")
+    let outcome = Bryo::program("/usr/bin/python3")
         .at(&home)
         .arg(place::tree().join("tests/changes/kill.py"))
         .arg(place::binary())
-        .arg(lower)
-        .args([stride, fault])
-        .limit(Duration::from_secs(300))
-        .stdout_contains("cut short")
+        .arg(lower.map_or_else(|| home.work(), |it| it.0.clone()))
+        .args([share, fault])
+        .limit(Duration::from_secs(if is_complete { 7200 } else { 300 }))
+        .stdout_contains("kill sweep: ")
         .leftovers_unjudged()
         .check();
+    tell(outcome.text().trim_end());
+}
+
+fn sweep_between_two(stride: &str, fault: &str) {
+    match Elsewhere::new() {
+        Some(lower) => sweep(Some(&lower), stride, fault),
+        None => skip!("/dev/shm is on the same filesystem"),
+    }
 }
 
 #[test]
-fn slow_killed_at_every_call_an_apply_and_an_undo_lead_both_ways() {
+fn slow_killed_at_every_call_all_verbs_lead_both_ways() {
     needs!("strace", "python3", "setfattr");
-    sweep(None, "2", "signal=SIGKILL");
+    sweep(None, "9", "signal=SIGKILL");
 }
 
 #[test]
 fn slow_killed_between_two_filesystems_they_do_too() {
     needs!("strace", "python3", "setfattr");
-    let Some(lower) = Elsewhere::new() else { skip!("/dev/shm is on the same filesystem") };
-    sweep(Some(lower.0.clone()), "7", "signal=SIGKILL");
+    sweep_between_two("13", "signal=SIGKILL");
 }
 
 #[test]
-fn slow_a_full_disk_at_any_call_loses_nothing() {
+fn slow_an_error_of_the_disk_at_any_call_loses_nothing() {
     needs!("strace", "python3", "setfattr");
-    sweep(None, "3", "error=ENOSPC");
+    sweep(None, "17", "error=ENOSPC");
+    sweep(None, "19", "error=EIO");
 }
 
 #[test]
-fn slow_a_full_disk_between_two_filesystems_loses_nothing() {
+fn slow_an_error_of_either_of_two_disks_loses_nothing() {
     needs!("strace", "python3", "setfattr");
-    let Some(lower) = Elsewhere::new() else { skip!("/dev/shm is on the same filesystem") };
-    sweep(Some(lower.0.clone()), "9", "error=ENOSPC");
+    sweep_between_two("29", "error=EDQUOT");
+    sweep_between_two("31", "error=EIO");
+}
+
+/// Not injected: a small filesystem, filled but for a few pages.
+#[test]
+fn slow_a_disk_that_is_full_loses_nothing() {
+    needs!("python3", "unshare", "mount");
+    for side in ["store", "host"] {
+        let home = Home::new();
+        let outcome = Bryo::program("/usr/bin/unshare")
+            .at(&home)
+            .args(["--user", "--map-root-user", "--mount", "python3"])
+            .arg(place::tree().join("tests/changes/full.py"))
+            .arg(place::binary())
+            .arg(side)
+            .limit(Duration::from_secs(120))
+            .stdout_contains("kill sweep: ")
+            .leftovers_unjudged()
+            .check();
+        tell(outcome.text().trim_end());
+    }
 }
 
 /// A directory on another filesystem than the homes.

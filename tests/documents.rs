@@ -292,7 +292,7 @@ fn every_secret_of_a_home_is_listed() {
     let secrets =
         source.lines().filter_map(|line| line.strip_prefix("    \"")?.strip_suffix("\","));
     let is_listed = |it: &&str| {
-        let item = format!(".Pa ~/{it}");
+        let item = format!(".Pa ~/{}", it.replace(' ', "\\ "));
         page.lines().any(|line| line == item || line.starts_with(&format!("{item} ")))
     };
     let missing: Vec<_> = secrets.clone().filter(|it| !is_listed(it)).collect();

@@ -36,7 +36,7 @@ pub fn danger_of(change: &Change, spot: &Spot<'_>, lower: &HostPath) -> Result<O
     let Some(after) = &change.after else { return Ok(None) };
     let path = lower.as_path().join(spot.path);
     if after.kind != Type::Directory
-        && let Some(by) = obeyed_by(&path)
+        && let Some(by) = obeyed_by(&path).or_else(|| obeyed_by_the_system(&path))
     {
         return Ok(Some(Danger::Obeyed { by }));
     }
@@ -52,6 +52,22 @@ pub fn danger_of(change: &Change, spot: &Spot<'_>, lower: &HostPath) -> Result<O
         }
         Type::Regular | Type::Directory => None,
         _ => Some(Danger::Special),
+    })
+}
+
+/// Who obeys a setting of the system: what is run by itself, for everybody, or as root.
+fn obeyed_by_the_system(path: &Path) -> Option<&'static str> {
+    let below = path.strip_prefix("/etc").ok()?;
+    let first = below.components().next()?.as_os_str().to_str()?;
+    Some(match first {
+        "profile.d" | "bash.bashrc" | "zsh" | "environment" => "every shell",
+        "systemd" | "init.d" | "rc.local" | "udev" | "dbus-1" | "xdg" => "the system's start",
+        "ld.so.preload" | "ld.so.conf" | "ld.so.conf.d" => "every program",
+        "pam.d" | "security" | "sudoers" | "sudoers.d" | "polkit-1" | "ssh" => "every login",
+        "passwd" | "group" | "shadow" | "gshadow" | "subuid" | "subgid" => "every login",
+        "apt" | "dpkg" => "the package manager",
+        first if first.starts_with("cron") || first == "anacrontab" => "cron",
+        _ => return None,
     })
 }
 
@@ -91,6 +107,15 @@ impl fmt::Display for Danger {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_of_the_system_are_obeyed_below_etc_alone() {
+        let by = |path: &str| obeyed_by_the_system(Path::new(path));
+        assert_eq!(by("/etc/cron.d/x"), Some("cron"));
+        assert_eq!(by("/etc/ld.so.preload"), Some("every program"));
+        assert_eq!(by("/etc/motd"), None);
+        assert_eq!(by("/work/etc/cron.d/x"), None);
+    }
 
     #[test]
     fn a_link_leads_out_by_its_text() {

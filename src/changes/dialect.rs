@@ -44,7 +44,8 @@ impl Dialect {
             return Says::Present;
         }
         match name.as_bytes().strip_prefix(b".wh.") {
-            Some(b".wh..opq") => Says::Note,
+            // Of names that nothing can be deleted by, none is written by the driver.
+            Some(b".wh..opq" | b"." | b"..") => Says::Note,
             Some(other) if !other.is_empty() => {
                 Says::DeletedOther(OsString::from_vec(other.to_vec()))
             }

@@ -67,8 +67,7 @@ fn is_layer(name: &OsStr) -> bool {
 }
 
 fn dialect(base: BorrowedFd<'_>) -> Result<Dialect> {
-    let fd = entry::open_file_at(base, "driver".as_ref())?;
-    match file::read_all(fd.as_fd(), 64)?.trim_ascii() {
+    match noted(base, "driver", 64)?.trim_ascii() {
         b"kernel" => Ok(Dialect::Kernel),
         b"fuse" => Ok(Dialect::Fuse),
         _ => Err(Error::new("its file `driver` names no overlay driver")),
@@ -77,10 +76,9 @@ fn dialect(base: BorrowedFd<'_>) -> Result<Dialect> {
 
 fn layer(base: BorrowedFd<'_>, name: &OsStr, dialect: Dialect) -> Result<Layer> {
     let directory = entry::open_directory_at(base, name)?;
-    let noted = entry::open_file_at(directory.as_fd(), "lower".as_ref())?;
-    let lower = file::read_all(noted.as_fd(), 1 << 16)?;
+    let lower = noted(directory.as_fd(), "lower", 1 << 16)?;
     if !lower.starts_with(b"/") {
-        return Err(Error::new("it is not noted which directory it lies over")
+        return Err(Error::new("its file `lower` does not say which directory it lies over")
             .within(format!("cannot use the layer {name:?}")));
     }
     Ok(Layer {
@@ -89,6 +87,12 @@ fn layer(base: BorrowedFd<'_>, name: &OsStr, dialect: Dialect) -> Result<Layer> 
         owners: owners(directory.as_fd())?,
         upper: entry::open_directory_at(directory.as_fd(), "upper".as_ref())?,
     })
+}
+
+fn noted(directory: BorrowedFd<'_>, name: &str, limit: usize) -> Result<Vec<u8>> {
+    let clause = || format!("cannot read its file `{name}`");
+    let fd = entry::open_file_at(directory, name.as_ref()).context(clause)?;
+    file::read_all(fd.as_fd(), limit).context(clause)
 }
 
 fn owners(layer: BorrowedFd<'_>) -> Result<Owners> {

@@ -264,6 +264,9 @@ fn aspects_said(aspects: Aspects, change: &Change) -> String {
     if aspects.attributes {
         said.push("attributes".to_owned());
     }
+    if aspects.names {
+        said.push("one file with another name".to_owned());
+    }
     if said.is_empty() {
         said.push("time".to_owned());
     }

@@ -4,21 +4,19 @@ mod back;
 mod choose;
 mod reasons;
 
-use std::ffi::OsString;
-
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Context, Error, Result, Text};
+use crate::base::{Context, Error, Result};
 use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
 use crate::changes::{Layer, Summary, layers_in};
-use crate::store::{ChangeStore, Kept, Stage, Turn};
+use crate::store::{Kept, Stage, Turn};
 use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
-use super::print;
 use super::selection::{self, Selection};
+use super::{named, print};
 
 pub(super) use back::{undo, undo_command};
 use choose::Dialogue;
@@ -31,8 +29,10 @@ pub(super) fn command() -> Command {
     let switch = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    let command = Command::new("apply").about("Carry kept changes over to the real files");
-    selection::add_arguments(command.arg(name()))
+    let command = Command::new("apply")
+        .about("Carry kept changes over to the real files")
+        .override_usage("bryo apply [OPTIONS] <NAME> [PATH]...");
+    selection::add_arguments(command.arg(named::argument()))
         .arg(switch("interactive", "Ask about each change, and each hunk of a text").short('i'))
         .arg(switch("dry-run", "Tell what would be done, and do nothing"))
         .arg(
@@ -49,22 +49,9 @@ pub(super) fn command() -> Command {
         ]))
 }
 
-fn name() -> Arg {
-    Arg::new("name")
-        .value_name("NAME")
-        .required(true)
-        .value_parser(clap::value_parser!(OsString))
-        .help("Which changes; the beginning of a name is enough")
-}
-
-fn named(matches: &ArgMatches, place: &Place) -> Result<Kept> {
-    let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
-    ChangeStore::of(&place.directories.data).find(&Text::from(name))
-}
-
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
-    let kept = named(matches, &place)?;
+    let kept = named::kept(matches, &place, "apply")?;
     let dialogue = match matches.get_flag("interactive") {
         true => Some(Dialogue::open(&kept.name)?),
         false => None,

@@ -1,16 +1,15 @@
 //! `bryo diff`: kept changes, shown.
 
-use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Error, HostPath, Result};
 use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
 use crate::changes::listing::{json, names};
 use crate::changes::{Layer, layers_in, outline};
-use crate::store::ChangeStore;
 
+use super::named;
 use super::policy::Place;
 use super::print::{self, Reader};
 use super::selection::{self, Selection};
@@ -24,13 +23,9 @@ const FORMS: [(&str, &str); 4] = [
 ];
 
 pub(super) fn command() -> Command {
-    let command = Command::new("diff").about("Show kept changes, as a unified diff").arg(
-        Arg::new("name")
-            .value_name("NAME")
-            .required(true)
-            .value_parser(clap::value_parser!(OsString))
-            .help("Which changes; the beginning of a name is enough"),
-    );
+    let name = named::argument();
+    let name = name.help("Which changes; the newest of this directory if none are named");
+    let command = Command::new("diff").about("Show kept changes, as a unified diff").arg(name);
     selection::add_arguments(command).args(FORMS.map(|(form, help)| {
         let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
         Arg::new(form)
@@ -43,8 +38,7 @@ pub(super) fn command() -> Command {
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
-    let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
-    let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;
+    let kept = named::kept_or_newest(matches, &place, "diff")?;
     let selection = Selection::read(matches, &place, &kept)?;
     let shown = Shown { selects: &|path| selection.selects(path), from: selection.from() };
     let layers = layers_in(&kept.layers())?;

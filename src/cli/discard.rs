@@ -5,22 +5,17 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Error, HostPath, Result};
 use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
-use super::print;
+use super::{named, print};
 
 pub(super) fn command() -> Command {
     Command::new("discard")
         .about("Throw kept changes away")
-        .arg(
-            Arg::new("name")
-                .value_name("NAME")
-                .value_parser(clap::value_parser!(OsString))
-                .help("Which ones; the beginning of a name is enough"),
-        )
+        .arg(named::argument())
         .arg(
             Arg::new("path")
                 .value_name("PATH")
@@ -51,12 +46,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     if matches.get_flag("all") {
         return all(&store, force);
     }
-    let Some(name) = matches.get_one::<OsString>("name") else {
-        return Err(Error::new("no name given")
-            .within("cannot discard changes")
-            .hint("`bryo changes` lists the names; `--all` is all of them"));
-    };
-    let kept = store.find(&Text::from(name.clone()))?;
+    let kept = named::kept(matches, &place, "discard")?;
     let paths: Vec<HostPath> = matches
         .get_many::<OsString>("path")
         .into_iter()
@@ -93,7 +83,8 @@ pub(super) fn whole(kept: Kept, half_done: HalfDone) -> Result<()> {
 fn remove(kept: Kept, half_done: HalfDone) -> Result<bool> {
     // What is damaged too much to tell can be discarded all the same.
     let newest = Turn::newest(&kept).ok().flatten().map(|(_, stage)| stage);
-    if newest.is_some_and(|stage| stage != Stage::Applied) && half_done == HalfDone::Stays {
+    let is_half_done = newest.is_some_and(|stage| stage != Stage::Applied) && !kept.is_in_use();
+    if is_half_done && half_done == HalfDone::Stays {
         return Err(cut_short(&kept.name)
             .within(format!("cannot discard `{}`: it holds what it has replaced", kept.name)));
     }
@@ -117,6 +108,7 @@ fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
         }
     }
     print::note(&match gone {
+        0 => "nothing was discarded".to_owned(),
         1 => "discarded the changes of 1 try".to_owned(),
         gone => format!("discarded the changes of {gone} tries"),
     });

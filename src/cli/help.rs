@@ -72,6 +72,15 @@ pub(super) const USAGE: &str = "bryo run [FLAGS] [--] COMMAND [ARGS]…";
 
 pub(super) const TRY_USAGE: &str = "bryo try [FLAGS] [--] COMMAND [ARGS]…";
 
+/// `bryo help VERB` as `bryo VERB --help`.
+pub(super) fn asked_by_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|verb| verb == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    arguments
+}
+
 /// Whether the words may ask for help. Laying it out costs a start half as much as reading the
 /// command line does, so that is left out otherwise.
 pub(super) fn is_asked(arguments: &[OsString]) -> bool {

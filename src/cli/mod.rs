@@ -11,6 +11,7 @@ mod flags;
 mod help;
 mod integrity;
 mod keyboard;
+mod named;
 pub mod policy;
 mod print;
 mod run;
@@ -31,6 +32,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     {
         return self_test::be_probe(words);
     }
+    let arguments = help::asked_by_verb(arguments);
     let command_line = match help::is_asked(&arguments) {
         true => command()
             .mut_subcommand("run", |run| help::explained(run, &help::RUN))
@@ -77,7 +79,8 @@ fn command() -> clap::Command {
         .disable_help_subcommand(true)
         .term_width(help::columns())
         .after_help(
-            "`bryo run -- bash` is a shell in a sandbox; `bryo run -h` lists what can be asked of it",
+            "`bryo run -- bash` is a shell in a sandbox, `bryo try -- bash` one that changes no file \
+             until you say so; `bryo VERB --help` tells the rest",
         )
         .subcommand(run::command())
         .subcommand(r#try::command())

@@ -85,7 +85,16 @@ impl Selection {
             return Ok(());
         };
         let others = self.others.borrow();
-        let near = nearest(&path.to_string(), others.iter().map(String::as_str));
+        // What they have in common would make everything near.
+        let above = format!("{}/", self.from);
+        let typed = path.to_string();
+        let below = |it: &str| it.strip_prefix(&above).map(str::to_owned);
+        let names = others.iter().filter_map(|other| below(other)).collect::<Vec<_>>();
+        let near = match below(&typed) {
+            Some(typed) => nearest(&typed, names.iter().map(String::as_str))
+                .map(|near| format!("{above}{near}")),
+            None => nearest(&typed, others.iter().map(String::as_str)).map(str::to_owned),
+        };
         let hint = match near {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("`bryo diff {} --name-only` lists what was changed", kept.name),

@@ -5,6 +5,7 @@ mod answer;
 mod begin;
 mod overview;
 mod prompt;
+mod without_network;
 
 use std::ffi::OsString;
 
@@ -49,6 +50,9 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     let place = Place::read()?;
     let mut spec = run::spec_of(matches, arguments)?;
+    if spec.command.is_empty() {
+        return Err(Error::new("no command given").hint("`bryo try -- bash` starts a shell"));
+    }
     overlay_working_directory(&mut spec)?;
     let store = ChangeStore::of(&place.directories.data);
     let begin = Begin::of(matches);
@@ -113,6 +117,9 @@ fn launch(
     let result = run::launch(plan).inspect(|status| {
         let now = clock::now();
         record.ended = Some(End { at: Time(now.0, now.1), status: *status });
+        if let Some(hint) = without_network::hint(plan, *status) {
+            print::hint(&hint);
+        }
     });
     (Some(record), result)
 }

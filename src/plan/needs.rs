@@ -41,7 +41,7 @@ pub fn needs(spec: &Spec) -> Needs {
         needs.paths.extend(defaults::HOST_NAMES.map(Text::from));
     }
     if overlays_home(spec) {
-        needs.paths.extend(secrets::SECRETS.iter().map(|path| Text::from(format!("~/{path}"))));
+        needs.paths.extend(secrets::secrets().map(|path| Text::from(format!("~/{path}"))));
     }
     needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
     needs.kept = spec.overlay_dir.as_ref().map(|dir| dir.value.clone());

@@ -294,11 +294,23 @@ impl Kept {
     /// Nobody else changes them, and no sandbox writes to them, until it is dropped.
     pub fn lock(&self) -> Result<Lock> {
         let clause = || format!("cannot use the changes `{}`", self.name);
+        self.check_owner().context(clause)?;
         shape::check(self.open()?.as_fd()).context(clause)?;
         match self.try_lock().context(clause)? {
             Locked::Ours(lock) => Ok(lock),
             Locked::Held(holder) => Err(held_by(&holder)).context(clause),
         }
+    }
+
+    /// Whoever owns them can change what they say at any time: nobody else's rights, root's least of
+    /// all, are to carry them out.
+    fn check_owner(&self) -> Result<()> {
+        let owner = crate::sys::facts::facts(self.open()?.as_fd())?.uid;
+        if owner == crate::sys::process::effective_uid() {
+            return Ok(());
+        }
+        Err(Error::new(format!("they are those of another user, with uid {owner}"))
+            .hint("apply them as that user, or try the command again as yourself"))
     }
 
     /// Whether a sandbox, or somebody who changes them, has them now.

@@ -1,12 +1,12 @@
 //! One apply of kept changes: its paper, and what it replaced, in a directory of its own below the
 //! changes. The newest can be gone on with if it was cut short, or taken back.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::changes::Kept;
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::{Errno, entry, file};
+use crate::sys::{CallError, Errno, entry, file};
 
 const UNDO: &str = "undo";
 /// Beside the turns: one that is being removed.
@@ -78,7 +78,7 @@ impl Turn {
 
     /// `None`: none of its steps was taken.
     fn stage(&self) -> Result<Option<Stage>> {
-        let base = file::open_path_for_reading(self.directory.as_path())
+        let base = open_directory(&self.directory)
             .context(|| format!("cannot read `{}`", self.directory))?;
         let (mut stages, mut others) = (Vec::new(), false);
         for name in file::names_in(base.as_fd())? {
@@ -155,11 +155,19 @@ fn forget_leftovers(kept: &Kept) -> Result<()> {
     Ok(())
 }
 
+/// Never through a link, nor waiting for anybody at a FIFO.
+fn open_directory(path: &HostPath) -> std::result::Result<OwnedFd, CallError> {
+    let (parent, name) = (path.as_path().parent(), path.as_path().file_name());
+    let base = file::open_path_for_reading(parent.unwrap_or(Path::new("/")))?;
+    entry::open_directory_at(base.as_fd(), name.unwrap_or_default())
+}
+
 fn numbers(kept: &Kept) -> Result<Vec<u64>> {
-    let base = match file::open_path_for_reading(kept.directory().join("applied").as_path()) {
+    let applied = kept.directory().join("applied");
+    let base = match open_directory(&applied) {
         Ok(base) => base,
         Err(e) if e.errno == Errno::ENOENT => return Ok(Vec::new()),
-        Err(e) => return Err(e.into()),
+        Err(e) => return Err(e).context(|| format!("cannot read `{applied}`")),
     };
     let mut numbers: Vec<u64> = file::names_in(base.as_fd())?
         .iter()

@@ -116,6 +116,20 @@ pub fn locked_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<&'sta
     })
 }
 
+/// When a name's inode was made (statx(2), `STATX_BTIME`); `None` where the filesystem does not
+/// note it, or nothing bears that name.
+pub fn born_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Moment>> {
+    let (flags, wanted) = (AtFlags::SYMLINK_NOFOLLOW, fs::StatxFlags::BTIME);
+    match fs::statx(directory, name, flags, wanted) {
+        Ok(told) if told.stx_mask & wanted.bits() == 0 => Ok(None),
+        Ok(told) => {
+            Ok(Some(Moment { seconds: told.stx_btime.tv_sec, nanoseconds: told.stx_btime.tv_nsec }))
+        }
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
+        Err(e) => Err(e).named(|| format!("statx({name:?})")),
+    }
+}
+
 /// The value of an extended attribute; `None` where there is none, or none can be.
 pub fn attribute(fd: BorrowedFd<'_>, name: &str) -> Result<Option<Vec<u8>>> {
     let mut value = vec![0; 256];

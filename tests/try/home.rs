@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Bryo, Home};
+use crate::support::{Bryo, Home, Tree, place};
 
 use super::{attempt, kept, verb};
 
@@ -135,4 +135,54 @@ fn a_home_that_is_a_link_is_found_behind_it() {
         .check();
     assert!(!home.home().join("n").exists());
     fs::remove_file(link).unwrap();
+}
+
+/// The list in the source, which bryo(1) tells, too.
+fn listed() -> Vec<String> {
+    let source = place::tree().join("src/plan/resolve/secrets.rs");
+    let source = fs::read_to_string(source).unwrap();
+    let entry = |line: &str| Some(line.strip_prefix("    \"")?.strip_suffix("\",")?.to_owned());
+    let listed: Vec<_> = source.lines().filter_map(entry).collect();
+    assert!(listed.len() > 250, "{}", listed.len());
+    listed
+}
+
+#[test]
+fn every_place_of_the_list_is_covered_and_never_changed() {
+    for driver in DRIVERS {
+        let home = Home::new();
+        home.scratch().dir("home/project");
+        for (number, path) in listed().iter().enumerate() {
+            // Some of them are files for one program and directories for another.
+            let below = if number % 2 == 0 { "/in/it" } else { "" };
+            home.scratch().write(format!("home/{path}{below}"), "canary\n");
+        }
+        home.scratch().write("home/project/list", listed().join("\n") + "\n");
+        let before = Tree::of(&home.home());
+        let script = "grep -rs canary ~; while read -r path; do \
+                      (echo x >> ~/\"$path\") 2>/dev/null && echo wrote \"$path\"; \
+                      (echo x > ~/\"$path/new\") 2>/dev/null && echo wrote in \"$path\"; \
+                      mv ~/\"$path\" ~/moved 2>/dev/null && echo moved \"$path\"; \
+                      done < list; rm -rf ~/.config 2>/dev/null; echo seen > ~/seen";
+        let run =
+            |words: &[&str]| at(&home, Bryo::bare()).args(words).env("XDG_DATA_HOME", home.data());
+        run(&["try", "--name", "x", "--home", "overlay", "--overlay-driver", driver])
+            .shell(script)
+            .stderr_contains("1 change in x: 1 added")
+            .check();
+        let seen = format!("{}\n", home.home().join("seen").display());
+        run(&["diff", "x", "--name-only"]).stdout(seen).check();
+        run(&["apply", "x"]).stderr_contains("applied all of x").check();
+        assert_eq!(before.changed_in(&Tree::of(&home.home())), ["seen"]);
+    }
+}
+
+#[test]
+fn a_secret_can_be_opened_by_name() {
+    let home = lived_in();
+    at(&home, Bryo::run())
+        .args(["--home", "overlay", "--ro", "~/.netrc"])
+        .shell("cat ~/.netrc; cat ~/.npmrc")
+        .stdout("canary\n")
+        .check();
 }

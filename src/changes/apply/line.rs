@@ -25,6 +25,7 @@ pub(super) fn line(step: &Step) -> String {
 
 pub(super) fn mark(mark: &Mark) -> String {
     let Mark { inode, size, modified } = mark;
+    let size = size.map_or_else(|| "-".to_owned(), |size| size.to_string());
     format!("{} {} {size} {}", inode.device, inode.number, moment(modified))
 }
 
@@ -84,7 +85,10 @@ pub(super) fn number<T: std::str::FromStr>(words: &mut std::str::Split<'_, char>
 pub(super) fn parsed_mark(words: &mut std::str::Split<'_, char>) -> Option<Mark> {
     Some(Mark {
         inode: Inode { device: number(words)?, number: number(words)? },
-        size: number(words)?,
+        size: match words.next()? {
+            "-" => None,
+            size => Some(size.parse().ok()?),
+        },
         modified: parsed_moment(words)?,
     })
 }
@@ -119,13 +123,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn any_mark() -> impl Strategy<Value = Mark> {
-        (any::<u64>(), any::<u64>(), any::<u64>(), any::<i64>(), 0..1_000_000_000u32).prop_map(
-            |(device, number, size, seconds, nanoseconds)| Mark {
+        (any::<u64>(), any::<u64>(), any::<Option<u64>>(), any::<i64>(), 0..1_000_000_000u32)
+            .prop_map(|(device, number, size, seconds, nanoseconds)| Mark {
                 inode: Inode { device, number },
                 size,
                 modified: Moment { seconds, nanoseconds },
-            },
-        )
+            })
     }
 
     proptest! {
@@ -141,7 +144,7 @@ mod tests {
             }).collect();
             let path = parts.join(&b'/');
             for act in [
-                Act::Replace { old, new }, Act::Compose { file: old.size, old, new },
+                Act::Replace { old, new }, Act::Compose { file: 7, old, new },
                 Act::Consume { new },
             ] {
                 let step = Step { act, layer, path: path.clone() };

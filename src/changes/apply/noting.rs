@@ -117,6 +117,7 @@ pub fn refresh(
     let mut anew = Anew::begin(current, path)?;
     let now = anew.draft.begun_at()?;
     let mut ways = HostWays::open(layers)?;
+    let planned = journal::head(paper)?.began;
     journal::each_step(paper, |_, step| {
         let Some(layer) = layers.get(step.layer) else { return Ok(()) };
         if anew.come_to(layer, &step)?.is_none() {
@@ -124,7 +125,9 @@ pub fn refresh(
         }
         let below = before.take_at(&layer.lower, &step.path)?;
         let there = ways.facts(&step)?;
-        let below = below.map(|below| restored(&below, step.act.old(), there.as_ref(), now));
+        // One that was moved away and back, or never, holds what it held, with its times.
+        let copied = ways.is_younger(&step, planned)?.then_some(now);
+        let below = below.map(|it| restored(&it, step.act.old(), there.as_ref(), copied));
         anew.write(layer, step, below)
     })?;
     anew.finish()
@@ -177,11 +180,16 @@ impl<'a> Anew<'a> {
     }
 }
 
-/// What is known of a name from now on.
-fn restored(below: &Below, old: Option<&Mark>, there: Option<&Facts>, now: Moment) -> Below {
+/// What is known of a name from now on. A directory that was copied held nothing new by then.
+fn restored(
+    below: &Below,
+    old: Option<&Mark>,
+    there: Option<&Facts>,
+    copied: Option<Moment>,
+) -> Below {
     match (*below, old, there) {
-        (Below::Directory { .. }, Some(_), Some(facts)) if facts.is_directory() => {
-            Below::Directory { until: now }
+        (Below::Directory { until }, Some(_), Some(facts)) if facts.is_directory() => {
+            Below::Directory { until: copied.unwrap_or(until) }
         }
         (Below::File { mark, base, .. }, Some(old), Some(facts))
             if mark == *old && old.is_of(facts) =>

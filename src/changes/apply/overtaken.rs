@@ -10,6 +10,7 @@ use crate::sys::{entry, file};
 
 use super::baseline::{Baseline, Below, Known};
 use super::conflict;
+use super::way::{Way, joined};
 
 /// What is known of the time since the sandbox began. Asked in the order of the walk.
 pub(super) struct Judge<'a> {
@@ -72,22 +73,24 @@ fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static s
     Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
 }
 
-/// Whether anything in a directory is so.
+/// Whether anything in a directory, however deep, is so.
 pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> Result<bool> {
-    let mut open = vec![(entry::open_directory_at(top, ".".as_ref())?, file::names_in(top)?)];
-    while let Some((directory, names)) = open.last_mut() {
+    let mut way = Way::from(top)?;
+    let mut open = vec![(Vec::new(), file::names_in(way.root())?)];
+    while let Some((path, names)) = open.last_mut() {
         let Some(name) = names.pop() else {
             open.pop();
             continue;
         };
-        let Some(facts) = facts::facts_at(directory.as_fd(), &name)? else { continue };
+        let Some(directory) = way.find(path)? else { continue };
+        let Some(facts) = facts::facts_at(directory, &name)? else { continue };
         if is_so(&facts) {
             return Ok(true);
         }
         if facts.is_directory() {
-            let below = entry::open_directory_at(directory.as_fd(), &name)?;
-            let names = file::names_in(below.as_fd())?;
-            open.push((below, names));
+            let below = entry::open_directory_at(directory, &name)?;
+            let path = joined(path, &name);
+            open.push((path, file::names_in(below.as_fd())?));
         }
     }
     Ok(false)

@@ -155,10 +155,25 @@ impl HostWays {
     }
 
     pub(super) fn facts(&mut self, step: &Step) -> Result<Option<Facts>> {
+        match self.spot(step)? {
+            Some(spot) => spot.facts(),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether what is there was made after that moment.
+    pub(super) fn is_younger(&mut self, step: &Step, than: Moment) -> Result<bool> {
+        match self.spot(step)? {
+            Some(spot) => spot.is_younger(than),
+            None => Ok(false),
+        }
+    }
+
+    fn spot<'a>(&'a mut self, step: &'a Step) -> Result<Option<Spot<'a>>> {
         let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
         let (parent, name) = parent_and_name(&step.path);
         match way.find(parent) {
-            Ok(directory) => Spot { directory, name }.facts(),
+            Ok(directory) => Ok(Some(Spot { directory, name })),
             // Something else is where a directory was.
             Err(e) if e.errno().is_some_and(facts::is_gone) => Ok(None),
             Err(e) => Err(e),
@@ -237,6 +252,12 @@ impl<'a> Spot<'a> {
             entry::change_mode(fd.as_fd(), mode)?;
         }
         Ok(())
+    }
+
+    /// Whether what is there was made after that moment, as a copy is and what was moved is not.
+    pub(super) fn is_younger(&self, than: Moment) -> Result<bool> {
+        let Some(directory) = self.directory else { return Ok(false) };
+        Ok(facts::born_at(directory, self.name)?.is_some_and(|born| born > than))
     }
 
     /// Whether it is that very inode.

@@ -61,7 +61,8 @@ impl Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) inode: Inode,
-    pub(super) size: u64,
+    /// Not of a directory, whose size is its own affair.
+    pub(super) size: Option<u64>,
     pub(super) modified: Moment,
 }
 
@@ -74,22 +75,25 @@ pub(super) struct Look {
 
 impl Mark {
     pub(super) fn of(facts: &Facts) -> Self {
-        Self { inode: facts.inode, size: facts.size, modified: facts.modified }
+        Self { inode: facts.inode, size: size(facts), modified: facts.modified }
     }
 
     /// Whether it is that file or a copy of it, whose inode is another one.
     pub(super) fn is_of(&self, facts: &Facts) -> bool {
-        facts.modified == self.modified
-            && (facts.kind == Type::Directory || facts.size == self.size)
+        facts.modified == self.modified && size(facts) == self.size
     }
 
-    /// Whether it is the same inode with the same content. The size of a directory is its own
-    /// affair, and its time changes with what is in it.
+    /// Whether it is the same inode with the same content. The time of a directory changes with what
+    /// is in it. A new directory may bear the number of a file that was just removed.
     pub(super) fn fits(&self, facts: &Facts) -> bool {
         self.inode == facts.inode
-            && (facts.kind == Type::Directory
-                || (self.size == facts.size && self.modified == facts.modified))
+            && self.size == size(facts)
+            && (facts.is_directory() || self.modified == facts.modified)
     }
+}
+
+fn size(facts: &Facts) -> Option<u64> {
+    (facts.kind != Type::Directory).then_some(facts.size)
 }
 
 impl Look {

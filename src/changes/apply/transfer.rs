@@ -11,6 +11,7 @@ use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{Errno, entry, file};
 
 use super::place::Spot;
+use super::way::{Way, joined};
 
 /// Gives what is at one spot the name of the other, which is free. `part` is the name that a copy
 /// bears until it is whole.
@@ -68,22 +69,47 @@ fn copy_as(
             finish(source.as_fd(), copy.as_fd())?;
             Ok(file::sync(copy.as_fd())?)
         }
-        Type::Directory => {
-            file::make_directory_at(to, Path::new(new_name), 0o700)?;
-            let source = entry::open_directory_at(from, name)?;
-            let copy = entry::open_directory_at(to, new_name)?;
-            for inner in file::names_in(source.as_fd())? {
-                if let Some(facts) = facts::facts_at(source.as_fd(), &inner)? {
-                    copy_as(source.as_fd(), &inner, copy.as_fd(), &inner, &facts)?;
-                }
-            }
-            finish(source.as_fd(), copy.as_fd())?;
-            Ok(file::sync(copy.as_fd())?)
-        }
+        Type::Directory => copy_tree(from, name, to, new_name),
         Type::Fifo | Type::Socket | Type::CharacterDevice { .. } | Type::BlockDevice { .. } => {
             Err(Error::new("it is neither a file, a directory nor a link"))
         }
     }
+}
+
+/// However deep: few directories are kept open.
+fn copy_tree(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    file::make_directory_at(to, Path::new(new_name), 0o700)?;
+    let mut sources = Way::from(entry::open_directory_at(from, name)?.as_fd())?;
+    let mut copies = Way::from(entry::open_directory_at(to, new_name)?.as_fd())?;
+    let names = file::names_in(sources.root())?;
+    let mut open = vec![(Vec::new(), names)];
+    while let Some((path, names)) = open.last_mut() {
+        let (Some(source), Some(copy)) = (sources.find(path)?, copies.find(path)?) else {
+            return Err(Error::new("a directory in it is gone"));
+        };
+        let Some(name) = names.pop() else {
+            finish(source, copy)?;
+            file::sync(copy)?;
+            open.pop();
+            continue;
+        };
+        match facts::facts_at(source, &name)? {
+            Some(facts) if facts.is_directory() => {
+                file::make_directory_at(copy, Path::new(&name), 0o700)?;
+                let inner = entry::open_directory_at(source, &name)?;
+                let path = joined(path, &name);
+                open.push((path, file::names_in(inner.as_fd())?));
+            }
+            Some(facts) => copy_as(source, &name, copy, &name, &facts)?,
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 /// Mode, attributes and times of the source.

@@ -84,7 +84,7 @@ fn take_back(place: &Place<'_>, act: &Act, touched: Touched) -> Result<()> {
             None => Ok(()),
         },
         Act::Remove { old } => {
-            bring_back(place, old)?;
+            bring_back(place, old, touched)?;
             match entry::make_whiteout_at(place.layer.directory()?, place.layer.name) {
                 Err(e) if e.errno == Errno::EEXIST => Ok(()),
                 result => Ok(result?),
@@ -141,7 +141,7 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
     let (host, undo) = (place.host.directory()?, place.kept.directory()?);
     let may_go = |there: &Facts| new.is_of(there) || touched == Touched::IsTakenAlong;
     // Exchanged before, by a run that was killed here.
-    if kept.inode == new.inode || place.host.is(old.inode)? {
+    if kept.inode == new.inode || is_moved_back(place, old)? {
         return transfer::move_to_free(&place.kept, &place.layer, &place.part);
     }
     match entry::exchange(undo, place.kept.name, host, place.host.name) {
@@ -170,14 +170,30 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
     }
 }
 
-fn bring_back(place: &Place<'_>, old: &Mark) -> Result<()> {
+/// The very inode, and not a copy that bears its number, which was free again.
+fn is_moved_back(place: &Place<'_>, old: &Mark) -> Result<bool> {
+    Ok(place.host.is(old.inode)? && !place.host.is_younger(place.planned)?)
+}
+
+fn bring_back(place: &Place<'_>, old: &Mark, touched: Touched) -> Result<()> {
     if place.kept.facts()?.is_none() {
         return Ok(());
     }
     match place.host.facts()? {
         None => transfer::move_to_free(&place.kept, &place.host, &place.part),
+        // Exchanged before, by a run that was killed here.
+        Some(_) if is_moved_back(place, old)? => {
+            transfer::move_to_free(&place.kept, &place.layer, &place.part)
+        }
         // Copied back already.
         Some(there) if old.is_of(&there) => place.kept.remove(),
-        Some(_) => Err(Error::new(TAKEN)),
+        Some(_) if touched == Touched::IsTakenAlong && place.layer.facts()?.is_none() => {
+            let (host, undo) = (place.host.directory()?, place.kept.directory()?);
+            entry::exchange(undo, place.kept.name, host, place.host.name)?;
+            transfer::move_to_free(&place.kept, &place.layer, &place.part)
+        }
+        Some(_) => {
+            Err(Error::new(TAKEN).hint("give it another name; then `bryo undo NAME` goes on"))
+        }
     }
 }

@@ -32,7 +32,7 @@ impl Way {
         Ok(Self { root: again()?, path: Vec::new(), last: again()?, kept: Vec::new() })
     }
 
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
+    pub(in crate::changes) fn root(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
 
@@ -122,5 +122,13 @@ pub(in crate::changes) fn parent_and_name(path: &[u8]) -> (&[u8], &OsStr) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(slash) => (&path[..slash], OsStr::from_bytes(&path[slash + 1..])),
         None => (&[], OsStr::from_bytes(path)),
+    }
+}
+
+/// The path of a name in a directory.
+pub(in crate::changes) fn joined(directory: &[u8], name: &OsStr) -> Vec<u8> {
+    match directory {
+        [] => name.as_bytes().to_vec(),
+        _ => [directory, name.as_bytes()].join(&b'/'),
     }
 }

@@ -6,14 +6,13 @@ use crate::base::{Error, Result};
 use crate::changes::apply::{self, Extent, Touched};
 use crate::changes::layers_in;
 use crate::cli::policy::Place;
-use crate::cli::print;
+use crate::cli::{named, print};
 use crate::store::{Stage, Turn};
 
 use super::reasons::{self, Went};
-use super::{name, named};
 
 pub(in crate::cli) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(name()).arg(
+    Command::new("undo").about("Take the last apply back").arg(named::argument()).arg(
         Arg::new("force")
             .long("force")
             .action(ArgAction::SetTrue)
@@ -23,7 +22,7 @@ pub(in crate::cli) fn undo_command() -> Command {
 
 pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
-    let kept = named(matches, &place)?;
+    let kept = named::kept(matches, &place, "undo")?;
     let _lock = kept.lock()?;
     let layers = layers_in(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);

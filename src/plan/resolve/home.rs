@@ -7,7 +7,7 @@ use crate::plan::view::Layer;
 use crate::spec::{Access, HomeMode, Sourced};
 
 use super::defaults::TOOLCHAINS;
-use super::secrets::SECRETS;
+use super::secrets::secrets;
 use super::view::Builder;
 use super::{own, refused};
 
@@ -69,7 +69,7 @@ impl Builder<'_> {
             let target = lower.as_path().as_os_str().into();
             self.add(self.identity.home.clone(), Layer::Symlink { target }, &wish.origin);
         }
-        for below in SECRETS {
+        for below in secrets() {
             let (path, expected) = (home.join(below), lower.join(below));
             let layer = match self.host.paths.of(&path) {
                 // An empty file, since many programs stumble over one that they may not open.
@@ -105,7 +105,7 @@ impl Builder<'_> {
         let Some(lower) = self.home_overlay.as_ref().filter(|it| directory.is_within(it)) else {
             return Ok(false);
         };
-        let secrets = SECRETS.iter().map(|below| lower.join(below));
+        let secrets = secrets().map(|below| lower.join(below));
         let own = own::directories(self.host);
         match secrets.chain(own).find(|covered| directory.is_within(covered)) {
             None => Ok(true),

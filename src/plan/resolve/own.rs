@@ -19,7 +19,8 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
     let homes = homes(host);
     let is = |path: &str| *cwd == HostPath::absolute(path);
     let is_in = |path: &str| cwd.is_within(&HostPath::absolute(path));
-    let why = if homes.contains(cwd) {
+    let is_home = homes.contains(cwd);
+    let why = if is_home {
         "it is your home, with every key and token in it"
     } else if homes.iter().any(|home| home.is_within(cwd)) || is("/") {
         "your home is in it"
@@ -34,7 +35,13 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
     };
     Err(Error::new(why)
         .within(format!("cannot show the working directory `{cwd}` to the sandbox"))
-        .hint("`cd` to the project first, or start in an empty place with `--workdir /tmp`"))
+        .hint(match is_home {
+            true => {
+                "`--home overlay` shows it without those and keeps each change off it; or `cd` to the \
+                 project first"
+            }
+            false => "`cd` to the project first, or start in an empty place with `--workdir /tmp`",
+        }))
 }
 
 /// Where the sockets of the caller's session are, keys and agents behind them.
