@@ -6,6 +6,8 @@ mod installer;
 mod make_install;
 mod prompt;
 mod registry;
+mod stack;
+mod submounts;
 mod system;
 
 use std::fs;

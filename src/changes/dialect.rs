@@ -57,6 +57,20 @@ impl Dialect {
         facts.kind == WHITEOUT
     }
 
+    /// Whether a file beside it says that the name, which is not there, is deleted.
+    pub(super) fn has_note_of_deletion(
+        self,
+        directory: BorrowedFd<'_>,
+        name: &OsStr,
+    ) -> Result<bool> {
+        let note = [b".wh.", name.as_bytes()].concat();
+        // No driver writes a note whose name is too long to be one.
+        if self == Self::Kernel || note.len() > 255 {
+            return Ok(false);
+        }
+        Ok(facts::facts_at(directory, OsStr::from_bytes(&note))?.is_some())
+    }
+
     /// Whether nothing of the directory below shows through this one.
     pub(super) fn is_opaque(self, directory: BorrowedFd<'_>) -> Result<bool> {
         let says_yes = |name| Ok(facts::attribute(directory, name)?.as_deref() == Some(b"y"));

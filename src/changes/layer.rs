@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use crate::base::{Context, Error, HostPath, Result};
+use crate::host::stack;
 use crate::sys::{entry, facts, file};
 
 use super::dialect::Dialect;
@@ -18,6 +19,15 @@ pub struct Layer {
     pub dialect: Dialect,
     pub owners: Owners,
     /// The layer itself, open.
+    pub upper: OwnedFd,
+    /// What lies between it and the directory: the layers that it is stacked on, from the top down.
+    pub below: Vec<Sheet>,
+}
+
+/// A layer that another one is stacked on.
+#[derive(Debug)]
+pub struct Sheet {
+    pub dialect: Dialect,
     pub upper: OwnedFd,
 }
 
@@ -36,15 +46,35 @@ pub enum Owners {
     AllRoot,
 }
 
-/// Every layer of a place, in the order of the directories below them. From now on this process may
-/// read all that its user owns.
+/// Every layer of a place, in the order of the directories below them, each over those that the
+/// place is stacked on. From now on this process may read all that its user owns.
 pub fn layers_in(place: &HostPath) -> Result<Vec<Layer>> {
     // Most tries write nothing: they need no right to read it.
-    match open_layers(place) {
+    match open_stack(place) {
         Ok(layers) if layers.iter().all(Layer::is_empty) => return Ok(layers),
         _ => take_over_own_files(),
     }
+    open_stack(place)
+}
+
+/// The same, each over the host alone, as they are once all that the place is stacked on was
+/// applied.
+pub fn layers_over_host(place: &HostPath) -> Result<Vec<Layer>> {
+    take_over_own_files();
     open_layers(place)
+}
+
+fn open_stack(place: &HostPath) -> Result<Vec<Layer>> {
+    let mut layers = open_layers(place)?;
+    let below = stack::below(place).context(|| format!("cannot read the changes in `{place}`"))?;
+    for neighbour in &below {
+        for sheet in open_layers(neighbour)? {
+            if let Some(layer) = layers.iter_mut().find(|it| it.lower == sheet.lower) {
+                layer.below.push(Sheet { dialect: sheet.dialect, upper: sheet.upper });
+            }
+        }
+    }
+    Ok(layers)
 }
 
 fn open_layers(place: &HostPath) -> Result<Vec<Layer>> {
@@ -86,6 +116,7 @@ fn layer(base: BorrowedFd<'_>, name: &OsStr, dialect: Dialect) -> Result<Layer> 
         dialect,
         owners: owners(directory.as_fd())?,
         upper: entry::open_directory_at(directory.as_fd(), "upper".as_ref())?,
+        below: Vec::new(),
     })
 }
 

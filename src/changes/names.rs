@@ -34,6 +34,13 @@ impl Names {
         spans.sort_unstable_by(|a, b| name(*a).cmp(name(*b)));
     }
 
+    /// Of sorted names.
+    pub(super) fn leave_out_repeated(&mut self) {
+        let Self { bytes, spans } = self;
+        let name = |(begin, end): (u32, u32)| &bytes[begin as usize..end as usize];
+        spans.dedup_by(|a, b| name(*a) == name(*b));
+    }
+
     pub(super) fn get(&self, index: usize) -> Option<&OsStr> {
         let (begin, end) = *self.spans.get(index)?;
         Some(OsStr::from_bytes(&self.bytes[begin as usize..end as usize]))

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::{Context, Result};
@@ -14,6 +15,7 @@ use crate::sys::{Errno, entry, facts, file, process};
 use super::apply::way::{Way, joined};
 use super::dialect::Dialect;
 use super::layer::Layer;
+use super::lower::Lower;
 use super::names::Names;
 
 /// Means the same afterwards. Stopped halfway, it does, too. Gives the files that are not the
@@ -75,11 +77,8 @@ impl Plain<'_> {
         let Some(upper) = self.upper.find(&path)? else { return Ok(()) };
         let dialect = self.layer.dialect;
         if dialect.is_opaque(upper)? {
-            // What is no directory, or cannot be entered, is not hidden but replaced.
-            let lower = self.lower.as_mut().and_then(|way| way.find(&path).ok().flatten());
-            if let Some(lower) = lower {
-                spell_out(dialect, upper, lower)?;
-            }
+            let hidden = hidden_at(self.layer, self.lower.as_mut(), &path)?;
+            spell_out(dialect, upper, &hidden)?;
             dialect.unmark(upper)?;
         }
         let mut directories = Vec::new();
@@ -105,10 +104,27 @@ fn may_be_given(kind: Type) -> bool {
     matches!(kind, Type::Regular | Type::Symlink)
 }
 
+/// What is in the directory below. What is no directory, or cannot be entered, is not hidden but
+/// replaced.
+fn hidden_at(layer: &Layer, host: Option<&mut Way>, path: &[u8]) -> Result<Names> {
+    if layer.below.is_empty() {
+        let directory = host.and_then(|way| way.find(path).ok().flatten());
+        return directory.map_or_else(|| Ok(Names::default()), Names::of);
+    }
+    let mut lower = Lower::of(layer)?;
+    for name in path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        lower = match lower {
+            Some(lower) => lower.directory(OsStr::from_bytes(name))?,
+            None => break,
+        };
+    }
+    lower.map_or_else(|| Ok(Names::default()), |lower| lower.names())
+}
+
 /// What is hidden is deleted by name; the directories that are there hide what is below them
 /// as this one did.
-fn spell_out(dialect: Dialect, upper: BorrowedFd<'_>, lower: BorrowedFd<'_>) -> Result<()> {
-    for name in Names::of(lower)?.iter() {
+fn spell_out(dialect: Dialect, upper: BorrowedFd<'_>, hidden: &Names) -> Result<()> {
+    for name in hidden.iter() {
         match entry::make_whiteout_at(upper, name) {
             Ok(()) => {}
             Err(e) if e.errno == Errno::EEXIST => hide_below(dialect, upper, name)?,

@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use crate::base::{HostPath, Result};
 
+use crate::sys::facts::Type;
+
 use super::change::What;
-use super::layer::layers_in;
+use super::layer::{Layer, layers_in};
 use super::walk::walk;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
@@ -41,6 +43,20 @@ impl Summary {
     pub fn total(self) -> u64 {
         self.added + self.modified + self.deleted
     }
+}
+
+/// How many changes could be applied: devices, FIFOs and sockets stay where they are.
+pub fn applicable(layers: &[Layer]) -> Result<u64> {
+    let mut number = 0;
+    for layer in layers {
+        walk(layer, &mut |change, _| {
+            number += u64::from(change.after.is_none_or(|it| {
+                matches!(it.kind, Type::Regular | Type::Directory | Type::Symlink)
+            }));
+            Ok(())
+        })?;
+    }
+    Ok(number)
 }
 
 /// `3 added, 8 modified, 1 deleted`, without what there is none of.

@@ -1,4 +1,4 @@
-//! The walk: a layer and the directory below it, side by side, name by name. The cost follows what
+//! The walk: a layer and what is below it, side by side, name by name. The cost follows what
 //! is in the layer, not the tree below.
 //!
 //! Deep trees are walked with few descriptors: those far up are closed, and opened again on the
@@ -9,44 +9,53 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, Error, Result, Text};
+use crate::base::{Context, Result, Text};
+use crate::sys::entry;
 use crate::sys::facts::{self, Facts};
-use crate::sys::file::{self, Inode};
-use crate::sys::{CallError, entry};
 
 use super::change::{Change, What};
 use super::compare::{Side, aspects};
 use super::dialect::{Dialect, Says};
+use super::held::{Held, open_levels};
 use super::layer::{Layer, Owners};
+use super::lower::Lower;
 use super::names::Names;
 
-/// How many levels keep their descriptors open.
-const OPEN_LEVELS: usize = 64;
-
 /// Where a change is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Spot<'a> {
     /// Relative to the directory that the layer lies over.
     pub path: &'a Path,
     pub name: &'a OsStr,
     /// The directory of the layer that holds the name.
     pub upper: BorrowedFd<'a>,
-    /// The one below, where there is one.
+    /// The one below that holds it, or the lowest, where there is one.
     pub lower: Option<BorrowedFd<'a>>,
+    /// All of those below, as one.
+    pub(super) merged: Option<&'a Lower>,
+}
+
+impl Spot<'_> {
+    /// What lies below the name, as it will be found when all that the layer is stacked on was
+    /// applied.
+    pub(super) fn settled(&self, before: Option<Facts>) -> Result<Option<Facts>> {
+        match self.merged {
+            Some(lower) if lower.parts() > 1 => match lower.find(self.name)? {
+                Some(found) => lower.lowest_same(self.name, &found).map(Some),
+                None => Ok(None),
+            },
+            _ => Ok(before),
+        }
+    }
 }
 
 /// Shows every change of the layer, each directory before what is in it, names in their order.
 pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>) -> Result<()> {
-    let lower = file::open_without_links(layer.lower.as_path())
-        .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()));
-    let lower = match lower {
-        Ok(fd) => Some(fd),
-        Err(e) if facts::is_gone(e.errno) => None,
-        Err(e) => return Err(Error::from(e).within(format!("cannot open `{}`", layer.lower))),
-    };
+    let lower = Lower::of(layer).context(|| format!("cannot open `{}`", layer.lower))?;
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let Layer { dialect, owners, .. } = *layer;
-    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), see };
+    let open_levels = open_levels(layer.below.len() + 2);
+    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), open_levels, see };
     let result = walk.enter(upper, lower).and_then(|()| walk.run());
     let path = Text::from(OsStr::from_bytes(&walk.path));
     result.context(|| {
@@ -60,48 +69,20 @@ struct Walk<'a> {
     /// Of the name that is looked at, below the top.
     path: Vec<u8>,
     levels: Vec<Level>,
+    open_levels: usize,
     see: &'a mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>,
 }
 
 /// One directory on the way down.
 struct Level {
-    upper: Kept,
-    lower: Option<Kept>,
+    upper: Held,
+    lower: Option<Lower>,
     names: Names,
     next: usize,
     /// Nothing of the directory below shows through, nor through any directory in this one.
     is_opaque: bool,
     /// How long the path to it is.
     path_length: usize,
-}
-
-/// A directory whose descriptor may be closed for a while.
-struct Kept {
-    inode: Inode,
-    fd: Option<OwnedFd>,
-}
-
-impl Kept {
-    fn new(fd: OwnedFd) -> Result<Self> {
-        Ok(Self { inode: facts::facts(fd.as_fd())?.inode, fd: Some(fd) })
-    }
-
-    fn get(&self) -> Result<BorrowedFd<'_>> {
-        self.fd.as_ref().map(OwnedFd::as_fd).ok_or_else(|| Error::new("a directory was lost"))
-    }
-
-    /// From one of its own children.
-    fn reopen(&mut self, child: &Kept) -> Result<()> {
-        if self.fd.is_some() {
-            return Ok(());
-        }
-        let fd = entry::open_directory_at(child.get()?, "..".as_ref())?;
-        if facts::facts(fd.as_fd())?.inode != self.inode {
-            return Err(Error::new("a directory was moved while it was read"));
-        }
-        self.fd = Some(fd);
-        Ok(())
-    }
 }
 
 impl Walk<'_> {
@@ -123,15 +104,15 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn enter(&mut self, upper: OwnedFd, lower: Option<OwnedFd>) -> Result<()> {
+    fn enter(&mut self, upper: OwnedFd, lower: Option<Lower>) -> Result<()> {
         let is_opaque = lower.is_some()
             && (self.levels.last().is_some_and(|above| above.is_opaque)
                 || self.dialect.is_opaque(upper.as_fd())?);
-        let hidden = lower.as_ref().filter(|_| is_opaque).map(OwnedFd::as_fd);
+        let hidden = lower.as_ref().filter(|_| is_opaque);
         let names = self.names_of(upper.as_fd(), hidden)?;
         self.levels.push(Level {
-            upper: Kept::new(upper)?,
-            lower: lower.map(Kept::new).transpose()?,
+            upper: Held::new(upper)?,
+            lower,
             names,
             next: 0,
             is_opaque,
@@ -142,13 +123,13 @@ impl Walk<'_> {
     }
 
     fn close_far_level(&mut self) {
-        let Some(far) = self.levels.len().checked_sub(OPEN_LEVELS + 1) else { return };
+        let Some(far) = self.levels.len().checked_sub(self.open_levels + 1) else { return };
+        let (above, next) = self.levels.split_at_mut(far + 1);
+        let (level, next) = (&mut above[far], &next[0]);
+        level.upper.close();
         // Where the way below ends here, no child could open it again.
-        let goes_on_below = self.levels[far + 1].lower.is_some();
-        let level = &mut self.levels[far];
-        level.upper.fd = None;
-        if let (true, Some(lower)) = (goes_on_below, &mut level.lower) {
-            lower.fd = None;
+        if let (Some(lower), Some(next)) = (&mut level.lower, &next.lower) {
+            lower.close(next);
         }
     }
 
@@ -164,7 +145,7 @@ impl Walk<'_> {
 
     /// What the directory of the layer speaks of: its own names, those that a note deletes, and all
     /// that are in the directory that it hides.
-    fn names_of(&self, upper: BorrowedFd<'_>, hidden: Option<BorrowedFd<'_>>) -> Result<Names> {
+    fn names_of(&self, upper: BorrowedFd<'_>, hidden: Option<&Lower>) -> Result<Names> {
         let raw = Names::of(upper)?;
         if self.dialect == Dialect::Kernel && hidden.is_none() {
             return Ok(raw);
@@ -180,7 +161,7 @@ impl Walk<'_> {
             }
         }
         if let Some(hidden) = hidden {
-            for name in Names::of(hidden)?.iter().filter(|name| !raw.contains(name)) {
+            for name in hidden.names()?.iter().filter(|name| !raw.contains(name)) {
                 names.push(name.as_bytes());
             }
         }
@@ -191,10 +172,13 @@ impl Walk<'_> {
     fn look_at(&mut self, name: &OsStr) -> Result<()> {
         let Some(level) = self.levels.last() else { return Ok(()) };
         let upper = level.upper.get()?;
-        let lower = level.lower.as_ref().map(Kept::get).transpose()?;
         let after = facts::facts_at(upper, name)?.filter(|it| !self.dialect.is_whiteout(it));
-        let before = lower.map(|lower| facts::facts_at(lower, name)).transpose()?.flatten();
-        let spot = Spot { path: Path::new(OsStr::from_bytes(&self.path)), name, upper, lower };
+        let merged = level.lower.as_ref();
+        let found = merged.map(|lower| lower.find(name)).transpose()?.flatten();
+        let lower = merged.map(|lower| lower.holder(found.as_ref())).transpose()?;
+        let before = found.map(|it| it.facts);
+        let path = Path::new(OsStr::from_bytes(&self.path));
+        let spot = Spot { path, name, upper, lower, merged };
         if let Some(change) = change(before, after, &spot, self.owners)? {
             (self.see)(&change, &spot)?;
         }
@@ -202,20 +186,13 @@ impl Walk<'_> {
             return Ok(());
         }
         let upper = entry::open_directory_at(upper, name)?;
-        let lower = match (lower, before) {
-            (Some(lower), Some(before)) if before.is_directory() => open_lower(lower, name)?,
+        let lower = match (merged, found) {
+            (Some(lower), Some(found)) if found.facts.is_directory() => {
+                lower.enter(name, &found)?
+            }
             _ => None,
         };
         self.enter(upper, lower)
-    }
-}
-
-/// A directory of the host that went away just now is one that is not there.
-fn open_lower(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<OwnedFd>> {
-    match entry::open_directory_at(directory, name) {
-        Ok(fd) => Ok(Some(fd)),
-        Err(CallError { errno, .. }) if facts::is_gone(errno) => Ok(None),
-        Err(e) => Err(e.into()),
     }
 }
 

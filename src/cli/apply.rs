@@ -9,13 +9,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::base::wording::count;
 use crate::base::{Context, Error, Result};
 use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
-use crate::changes::{Layer, Summary, layers_in};
+use crate::changes::{Layer, Summary, layers_over_host};
 use crate::store::{Kept, Stage, Turn};
 use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
 use super::selection::{self, Selection};
+use super::stack::Neighbours;
 use super::{named, print};
 
 pub(super) use back::{undo, undo_command};
@@ -58,15 +59,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     };
     let _lock = kept.lock()?;
     kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
-    let layers = layers_in(&kept.layers())?;
+    let neighbours = Neighbours::hold(&place, &kept)?;
+    neighbours.expect_all_below_applied(&kept)?;
+    let layers = layers_over_host(&kept.layers())?;
     if let Some(turn) = cut_short(matches, &kept)? {
-        return finish(&kept, &turn, &layers, Run::Resumed);
+        return finish(&kept, &neighbours, &turn, &layers, Run::Resumed);
     }
+    neighbours.note_above()?;
     let turn = Turn::begin(&kept)?;
     match prepare(matches, &place, (&kept, &layers, &turn), dialogue) {
         Ok(None) => {
             turn.come(Stage::Planned, Stage::Begun)?;
-            finish(&kept, &turn, &layers, Run::First)
+            finish(&kept, &neighbours, &turn, &layers, Run::First)
         }
         Ok(Some(status)) => {
             turn.forget()?;
@@ -178,10 +182,17 @@ fn on_conflict(matches: &ArgMatches) -> OnConflict {
     }
 }
 
-fn finish(kept: &Kept, turn: &Turn, layers: &[Layer], run: Run) -> Result<u8> {
+fn finish(
+    kept: &Kept,
+    neighbours: &Neighbours,
+    turn: &Turn,
+    layers: &[Layer],
+    run: Run,
+) -> Result<u8> {
     let paper = turn.paper(Stage::Begun);
     apply::carry_out(layers, &paper, &turn.undo(), run)
         .and_then(|()| apply::advance(layers, &paper, &kept.baseline(), &turn.baseline()))
+        .and_then(|()| neighbours.refresh_above(layers, &paper))
         .and_then(|()| turn.come(Stage::Begun, Stage::Applied))
         .map_err(|error| reasons::cut_short(error, kept, Went::Forward))?;
     let left = Summary::of(&kept.layers())?;

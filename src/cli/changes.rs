@@ -41,6 +41,8 @@ fn is_stream(file: &OsStr) -> bool {
 struct Row {
     name: String,
     state: State,
+    /// The name of what they lie on, if not on the host alone.
+    below: Option<String>,
     /// What is wrong with it, if it cannot be read.
     error: Option<String>,
     #[serde(flatten)]
@@ -75,7 +77,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
 fn list(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
-    let mut rows: Vec<Row> = store.all()?.iter().map(row).collect();
+    let mut rows: Vec<Row> = store.all()?.iter().map(|kept| row(&store, kept)).collect();
     rows.sort_by_key(|row| row.record.as_ref().map(|record| record.began));
     for name in store.foreign()? {
         print::warning(&format!("`{name}` in `{store}` is nothing that bryo keeps"));
@@ -91,11 +93,14 @@ fn list(matches: &ArgMatches) -> Result<u8> {
     Ok(0)
 }
 
-fn row(kept: &Kept) -> Row {
+fn row(store: &ChangeStore, kept: &Kept) -> Row {
     let is_in_use = kept.is_in_use();
+    // A note that cannot be read is told with the summary.
+    let below = kept.below().ok().flatten();
     let row = |state, error, record, summary| Row {
         name: kept.name.clone(),
         state,
+        below: below.clone(),
         error,
         record,
         summary,
@@ -110,7 +115,7 @@ fn row(kept: &Kept) -> Row {
         (false, None) => State::CutShort,
         (false, Some(_)) => State::Ended,
     };
-    match Summary::of(&kept.layers()) {
+    match store.all_below(kept).and_then(|_| Summary::of(&kept.layers())) {
         Ok(summary) => row(state, None, Some(record), Some(summary)),
         // What is being written may change under the eye.
         Err(_) if is_in_use => row(state, None, Some(record), None),
@@ -118,7 +123,9 @@ fn row(kept: &Kept) -> Row {
     }
 }
 
-const HEAD: [&str; 6] = ["name", "when", "end", "changes", "size", "command"];
+const HEAD: [&str; 7] = ["name", "on", "when", "end", "changes", "size", "command"];
+/// Shown where some lie on others.
+const ON: usize = 1;
 
 /// Columns as wide as their widest cell; the last may be of any length.
 fn table(rows: &[Row]) -> String {
@@ -127,14 +134,16 @@ fn table(rows: &[Row]) -> String {
     lines.extend(rows.iter().map(|row| cells(row, Time(now.0, now.1))));
     let width = |column: usize| lines.iter().map(|it| it[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEAD.len() - 1).map(|it| width(it).unwrap_or(0)).collect();
-    let line = |cells: &[String; 6]| {
-        let aligned = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}  "));
-        aligned.chain([cells[5].clone()]).collect::<String>()
+    let is_stacked = rows.iter().any(|row| row.below.is_some());
+    let line = |cells: &[String; HEAD.len()]| {
+        let shown = cells.iter().zip(&widths).enumerate().filter(|(it, _)| is_stacked || *it != ON);
+        let aligned = shown.map(|(_, (cell, width))| format!("{cell:<width$}  "));
+        aligned.chain([cells[HEAD.len() - 1].clone()]).collect::<String>()
     };
     lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn cells(row: &Row, now: Time) -> [String; 6] {
+fn cells(row: &Row, now: Time) -> [String; HEAD.len()] {
     let none = || "-".to_owned();
     let record = row.record.as_ref();
     let end = match (row.state, record.and_then(|it| it.ended)) {
@@ -146,6 +155,7 @@ fn cells(row: &Row, now: Time) -> [String; 6] {
     let command = || record.map_or_else(none, |it| it.command.join(" "));
     [
         row.name.clone(),
+        row.below.clone().unwrap_or_else(none),
         record.map_or_else(none, |it| ago(it.began, now)),
         end,
         row.summary.map_or_else(none, |it| it.to_string()),

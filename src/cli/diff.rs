@@ -8,6 +8,7 @@ use crate::base::{Error, HostPath, Result};
 use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
 use crate::changes::listing::{json, names};
 use crate::changes::{Layer, layers_in, outline};
+use crate::store::ChangeStore;
 
 use super::named;
 use super::policy::Place;
@@ -39,6 +40,7 @@ pub(super) fn command() -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named::kept_or_newest(matches, &place, "diff")?;
+    ChangeStore::of(&place.directories.data).all_below(&kept)?;
     let selection = Selection::read(matches, &place, &kept)?;
     let shown = Shown { selects: &|path| selection.selects(path), from: selection.from() };
     let layers = layers_in(&kept.layers())?;

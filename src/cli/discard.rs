@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
-use crate::base::{Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
@@ -57,7 +57,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         whole(kept, force)?;
         return Ok(0);
     }
-    discard_part(&kept, &paths)
+    discard_part(&store, &kept, &paths)
 }
 
 /// What is done with changes whose apply was cut short: what it has replaced is nowhere else.
@@ -101,7 +101,7 @@ fn cut_short(name: &str) -> Error {
 /// As many as can be: one that is in use keeps no other.
 fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
-    for kept in store.all()? {
+    for kept in from_the_top(store)? {
         match remove(kept, half_done) {
             Ok(_) => gone += 1,
             Err(error) => stayed.push(error),
@@ -119,9 +119,17 @@ fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
     Err(last)
 }
 
-fn discard_part(kept: &Kept, paths: &[HostPath]) -> Result<u8> {
+/// What lies on others before those.
+fn from_the_top(store: &ChangeStore) -> Result<Vec<Kept>> {
+    let mut all = store.all()?;
+    all.sort_by_key(|kept| std::cmp::Reverse(store.height(kept)));
+    Ok(all)
+}
+
+fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<u8> {
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
+    store.all_below(kept).and_then(|_| store.expect_nothing_above(kept)).context(clause)?;
     if Turn::half_done(kept)?.is_some() {
         return Err(cut_short(&kept.name).within(clause()));
     }

@@ -17,6 +17,7 @@ mod print;
 mod run;
 mod selection;
 mod self_test;
+mod stack;
 mod r#try;
 mod usage;
 

@@ -56,6 +56,10 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     overlay_working_directory(&mut spec)?;
     let store = ChangeStore::of(&place.directories.data);
     let begin = Begin::of(matches);
+    if let Some(below) = begin.below(&store)? {
+        let directory = below.layers().as_path().as_os_str().into();
+        spec.overlay_below = Some(Sourced { value: directory, origin: Origin::Flag("stack") });
+    }
     if run::is_only_shown(matches) {
         keep_in(&mut spec, &begin.imagined(&store)?, &begin);
         return run::show(matches, &run::plan_for(&spec)?);
@@ -134,7 +138,10 @@ fn note_baseline(kept: &Kept, record: &Record) -> Result<()> {
 fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error {
     let never_ran = error.exit_code() != ExitCode::Failed || record.is_none();
     let name = beginning.kept.name.clone();
-    let is_empty = || Summary::of(&beginning.kept.layers()).is_ok_and(|it| it.total() == 0);
+    let is_empty = || {
+        !beginning.kept.was_written_to()
+            || Summary::of(&beginning.kept.layers()).is_ok_and(|it| it.total() == 0)
+    };
     if never_ran || is_empty() {
         return match beginning.take_back() {
             Ok(()) => error,

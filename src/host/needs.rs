@@ -10,6 +10,8 @@ pub struct Needs {
     pub memory: Option<HostPath>,
     /// The directory of kept overlays, as it was typed.
     pub kept: Option<Text>,
+    /// The directory of kept overlays that others are stacked on, as it was typed.
+    pub below: Option<Text>,
     pub user_network: bool,
     pub resolver: bool,
     /// Who could bound a sandbox as a whole.

@@ -45,6 +45,7 @@ pub fn needs(spec: &Spec) -> Needs {
     }
     needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
     needs.kept = spec.overlay_dir.as_ref().map(|dir| dir.value.clone());
+    needs.below = spec.overlay_below.as_ref().map(|dir| dir.value.clone());
     for wish in &spec.view {
         match &wish.value {
             ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. } => {

@@ -55,6 +55,8 @@ pub struct Spec {
     pub workdir: Option<Sourced<Text>>,
     pub overlay_driver: Option<Sourced<OverlayDriver>>,
     pub overlay_dir: Option<Sourced<Text>>,
+    /// Kept layers that the overlays are stacked on: the directory of the uppermost.
+    pub overlay_below: Option<Sourced<Text>>,
 
     pub net: Option<Sourced<NetworkMode>>,
     pub publish: Vec<Sourced<Publish>>,
@@ -116,6 +118,7 @@ impl Spec {
             workdir,
             overlay_driver,
             overlay_dir,
+            overlay_below,
             net,
             publish,
             dns,
@@ -164,6 +167,7 @@ impl Spec {
             workdir: workdir.or(weaker.workdir),
             overlay_driver: overlay_driver.or(weaker.overlay_driver),
             overlay_dir: overlay_dir.or(weaker.overlay_dir),
+            overlay_below: overlay_below.or(weaker.overlay_below),
             net: net.or(weaker.net),
             publish: list(publish, weaker.publish),
             // Resolvers are a list that is asked in order: the stronger one replaces it.

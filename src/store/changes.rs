@@ -7,6 +7,7 @@
 //! DATA/changes/brave-fern/baseline      what lay below the changes when it had ended
 //! DATA/changes/brave-fern/base/         what modified texts were, each under its digest
 //! DATA/changes/brave-fern/layers/       as `--overlay-dir` keeps them
+//! DATA/changes/brave-fern/layers/below  what they lie on, if not on the host alone
 //! ```
 //!
 //! Whoever changes one of them holds its lock, which is that of its layers: a sandbox that is still
@@ -80,9 +81,17 @@ enum Durability {
     OnDisk,
 }
 
-fn held_by(holder: &Text) -> Error {
-    let what = what_runs(holder).map_or_else(String::new, |command| format!(" (`{command}`)"));
-    Error::new(format!("process {holder}{what} is using them")).hint("wait until it has ended")
+fn held_by(holders: &[Text]) -> Error {
+    let one = |holder: &Text| {
+        let what = what_runs(holder).map_or_else(String::new, |command| format!(" (`{command}`)"));
+        format!("{holder}{what}")
+    };
+    let all: Vec<String> = holders.iter().map(one).collect();
+    let said = match all.as_slice() {
+        [only] => format!("process {only} is"),
+        several => format!("processes {} are", several.join(" and ")),
+    };
+    Error::new(format!("{said} using them")).hint("wait until it has ended")
 }
 
 /// The words of its command.
@@ -151,6 +160,16 @@ impl ChangeStore {
         })
     }
 
+    /// The one that bears exactly this name.
+    pub(super) fn one(&self, name: &str) -> Result<Kept> {
+        names::check(name)?;
+        let kept = self.kept(name.to_owned());
+        match file::status_of_path(kept.directory.as_path()) {
+            Ok(_) => Ok(kept),
+            Err(_) => Err(Error::new(format!("no changes are called `{name}`"))),
+        }
+    }
+
     /// Everything that is kept, by name.
     pub fn all(&self) -> Result<Vec<Kept>> {
         Ok(self.entries()?.0)
@@ -202,6 +221,12 @@ impl Kept {
     #[must_use]
     pub fn layers(&self) -> HostPath {
         self.directory.join("layers")
+    }
+
+    /// Whether a sandbox ever had them.
+    #[must_use]
+    pub fn was_written_to(&self) -> bool {
+        file::status_of_path(self.layers().join("driver").as_path()).is_ok()
     }
 
     /// What lay below each changed name when the sandbox had ended.
@@ -275,8 +300,10 @@ impl Kept {
     }
 
     /// Notes what runs now, on top of what is kept.
-    pub fn go_on(&self, before: &Record, command: &[Text]) -> Result<Record> {
+    pub fn go_on(&self, store: &ChangeStore, before: &Record, command: &[Text]) -> Result<Record> {
         let _lock = self.lock()?;
+        let clause = || format!("cannot go on with the changes `{}`", self.name);
+        store.expect_nothing_above(self).context(clause)?;
         if Turn::half_done(self)?.is_some() {
             return Err(Error::new("an apply of them was cut short")
                 .within(format!("cannot go on with `{}`", self.name))
@@ -298,7 +325,7 @@ impl Kept {
         shape::check(self.open()?.as_fd()).context(clause)?;
         match self.try_lock().context(clause)? {
             Locked::Ours(lock) => Ok(lock),
-            Locked::Held(holder) => Err(held_by(&holder)).context(clause),
+            Locked::Held(holders) => Err(held_by(&holders)).context(clause),
         }
     }
 
@@ -319,6 +346,15 @@ impl Kept {
         Lock::is_held(&self.layers())
     }
 
+    /// Nobody writes to them until it is dropped.
+    pub fn lock_with_others(&self) -> Result<Lock> {
+        let clause = || format!("cannot use the changes `{}`", self.name);
+        match Lock::try_take_with_others(&self.layers()).context(clause)? {
+            Locked::Ours(lock) => Ok(lock),
+            Locked::Held(holders) => Err(held_by(&holders)).context(clause),
+        }
+    }
+
     fn try_lock(&self) -> Result<Locked> {
         entry::make_directories(self.layers().as_path(), 0o700)?;
         Lock::try_take(&self.layers())
@@ -329,16 +365,18 @@ impl Kept {
         sandbox::check_is_whole(&self.layers())
     }
 
-    /// Removes all of it, unless somebody uses it. What is damaged too much to be locked goes as
-    /// well.
+    /// Removes all of it, unless somebody uses it, or something lies on it. What is damaged too
+    /// much to be locked goes as well.
     pub fn remove(self) -> Result<()> {
         let clause = || format!("cannot remove the changes `{}`", self.name);
         let _lock = match self.try_lock() {
-            Ok(Locked::Held(holder)) => return Err(held_by(&holder)).context(clause),
+            Ok(Locked::Held(holders)) => return Err(held_by(&holders)).context(clause),
             Ok(Locked::Ours(lock)) => Some(lock),
             Err(_) => None,
         };
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
+        let store = ChangeStore { directory: HostPath::absolute(parent) };
+        store.expect_nothing_above(&self).context(clause)?;
         let base = file::open_path_for_reading(parent).context(clause)?;
         removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
     }

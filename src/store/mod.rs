@@ -10,9 +10,11 @@ mod policy_file;
 mod project;
 mod removal;
 mod shape;
+mod stack;
 mod trust;
 mod turn;
 
+pub use crate::sandbox::Lock;
 pub use changes::{ChangeStore, End, Kept, Record, Time};
 pub use directory::Directories;
 pub use policy_file::{PolicyFile, policy_names};

@@ -281,7 +281,16 @@ pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {
 /// Locks a file or directory for this open file (flock(2)), which forks share; `false` if another
 /// one holds it.
 pub fn try_lock(fd: BorrowedFd<'_>) -> Result<bool> {
-    match fs::flock(fd, fs::FlockOperation::NonBlockingLockExclusive) {
+    lock(fd, fs::FlockOperation::NonBlockingLockExclusive)
+}
+
+/// The same with others who do no more than this.
+pub fn try_lock_with_others(fd: BorrowedFd<'_>) -> Result<bool> {
+    lock(fd, fs::FlockOperation::NonBlockingLockShared)
+}
+
+fn lock(fd: BorrowedFd<'_>, operation: fs::FlockOperation) -> Result<bool> {
+    match fs::flock(fd, operation) {
         Ok(()) => Ok(true),
         Err(e) if Errno(e.raw_os_error()) == Errno::EAGAIN => Ok(false),
         Err(e) => Err(e).named(|| "flock".to_owned()),

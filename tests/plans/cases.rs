@@ -7,7 +7,7 @@ use bryo::base::syscall::Abi;
 use bryo::host::{Host, Inhabitants};
 use bryo::spec::word::Takes;
 use bryo::spec::words::find;
-use bryo::spec::{Layers, Origin, Spec, policy, profile};
+use bryo::spec::{Layers, Origin, Sourced, Spec, policy, profile};
 
 use super::machines::*;
 use crate::support::host::{everything, everything_but, home_on_a_server, own_cgroup};
@@ -36,6 +36,16 @@ fn case(name: &'static str, host: Host, flags: &[&str]) -> Case {
         words.push(word.name);
     }
     Case { name, host, spec, words }
+}
+
+/// On top of what is kept in `~/below`, and kept in turn.
+fn stacked(name: &'static str, host: Host, flags: &[&str]) -> Case {
+    let mut case = case(name, host, flags);
+    let sourced =
+        |path: &str| Some(Sourced { value: Text::from(path), origin: Origin::Flag("stack") });
+    case.spec.overlay_dir = sourced("~/kept");
+    case.spec.overlay_below = sourced("~/below");
+    case
 }
 
 fn layered(name: &'static str, host: Host, layers: Layers) -> Case {
@@ -81,6 +91,7 @@ pub(super) fn plans() -> Vec<Case> {
             everything_but(kept_by_fuse),
             &["--overlay=/opt", "--overlay-dir=~/kept"],
         ),
+        stacked("overlay-stacked", everything_but(below_by_fuse), &["--overlay=/opt"]),
         case("overlay-on-disk", everything_but(scratch_on_disk), &["--overlay=/opt"]),
         case(
             "every-kind-of-layer",
@@ -254,6 +265,13 @@ pub(super) fn refusals() -> Vec<Case> {
         case("grace-without-timeout", everything(), &["--grace=2s"]),
         case("no-overlay-at-all", everything_but(bare), &["--overlay=/opt"]),
         case("no-fuse", everything_but(bare), &["--overlay=/opt", "--overlay-driver=fuse"]),
+        stacked("stacked-elsewhere", everything_but(below_by_fuse), &["--overlay=/srv/data"]),
+        stacked(
+            "stacked-by-another-driver",
+            everything_but(below_by_fuse),
+            &["--overlay=/opt", "--overlay-driver=kernel"],
+        ),
+        stacked("stacked-on-two-drivers", everything_but(below_by_both), &["--overlay=/opt"]),
         case(
             "kept-by-another-driver",
             everything_but(kept_by_fuse),

@@ -1,7 +1,7 @@
 //! What is changed of a machine, for the golden plans.
 
 use bryo::base::{HostPath, Text};
-use bryo::host::{Cgroups, Host, Inhabitants, Kept, PathFact};
+use bryo::host::{Below, Cgroups, Host, Inhabitants, Kept, PathFact};
 
 use crate::support::host::{git_facts, own_cgroup};
 
@@ -37,6 +37,20 @@ pub(super) fn no_overlay(host: &mut Host) {
 
 pub(super) fn old_tmpfs(host: &mut Host) {
     host.kernel.tmpfs_has_user_xattrs = false;
+}
+
+pub(super) fn below_by_fuse(host: &mut Host) {
+    let below = |name: &str, driver: &str| Below {
+        directory: HostPath::absolute(format!("/home/ada/{name}")),
+        driver: Text::from(driver),
+        lowers: vec![HostPath::absolute("/opt")],
+    };
+    host.below = vec![below("below", "fuse"), below("further", "fuse")];
+}
+
+pub(super) fn below_by_both(host: &mut Host) {
+    below_by_fuse(host);
+    host.below[1].driver = Text::from("kernel");
 }
 
 pub(super) fn kept_by_fuse(host: &mut Host) {

@@ -191,6 +191,13 @@ impl<'a> Baseline<'a> {
         if is_before { self.take() } else { Ok(None) }
     }
 
+    /// What was found last says something else.
+    pub(super) fn replace_next(&mut self, below: Below) {
+        if let Some(entry) = &mut self.next {
+            entry.below = below;
+        }
+    }
+
     /// What it says of a name, which it says no more.
     pub(super) fn take_at(&mut self, lower: &HostPath, path: &[u8]) -> Result<Option<Below>> {
         match self.find(lower, path)? {
@@ -294,7 +301,7 @@ pub(super) fn is_above(directory: &[u8], path: &[u8]) -> bool {
 }
 
 /// Directories before what is in them, names in their order: `/` comes before every other byte.
-fn walk_order(one: &[u8], other: &[u8]) -> Ordering {
+pub(super) fn walk_order(one: &[u8], other: &[u8]) -> Ordering {
     let rank = |byte: &u8| if *byte == b'/' { 0 } else { u16::from(*byte) + 1 };
     one.iter().map(rank).cmp(other.iter().map(rank))
 }

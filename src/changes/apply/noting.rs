@@ -12,7 +12,7 @@ use crate::sys::entry;
 use crate::sys::facts::{Facts, Moment};
 
 use super::baseline::{Baseline, Below, Draft, Entry, Known, is_above};
-use super::bases::Bases;
+use super::bases::{Base, Bases};
 use super::journal;
 use super::place::HostWays;
 use super::step::{Act, Mark, Step};
@@ -34,13 +34,15 @@ pub fn note(layers: &[Layer], began: Moment, path: &HostPath, bases: &HostPath) 
             }
             let bytes = spot.path.as_os_str().as_bytes();
             let known = before.as_mut().map(|it| it.find(&layer.lower, bytes)).transpose()?;
-            let below = match (known, &change.before) {
+            let there = spot.settled(change.before)?;
+            let below = match (known, &there) {
                 (Some(Known::Was(below)), _) => Some(below),
                 (_, Some(facts)) => Some(Below::of(facts, began)),
                 (_, None) => None,
             };
             if let Some(below) = below {
-                draft.line(bytes, &with_base(below, &mut bases, change, spot))?;
+                let below = with_base(below, there.as_ref(), &mut || bases.keep(change, spot));
+                draft.line(bytes, &below)?;
             }
             note_as_written(&mut written, change, spot);
             Ok(())
@@ -50,12 +52,12 @@ pub fn note(layers: &[Layer], began: Moment, path: &HostPath, bases: &HostPath) 
 }
 
 /// A base is only of what was not overtaken yet.
-fn with_base(below: Below, bases: &mut Bases<'_>, change: &Change, spot: &Spot<'_>) -> Below {
-    match (below, &change.before) {
-        (Below::File { mark, until, base: None }, Some(before))
-            if mark.fits(before) && before.changed <= until =>
+fn with_base(below: Below, there: Option<&Facts>, keep: &mut dyn FnMut() -> Option<Base>) -> Below {
+    match (below, there) {
+        (Below::File { mark, until, base: None }, Some(there))
+            if mark.fits(there) && there.changed <= until =>
         {
-            Below::File { mark, until, base: bases.keep(change, spot) }
+            Below::File { mark, until, base: keep() }
         }
         _ => below,
     }

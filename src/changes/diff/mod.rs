@@ -11,13 +11,12 @@ mod stat;
 mod text;
 
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 
 use crate::base::{Error, HostPath, Result};
 use crate::sys::facts::{Facts, Type};
-use crate::sys::{entry, facts, file};
 
 use super::change::{Aspects, Change, What};
+use super::deleted::each_in;
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
@@ -128,27 +127,10 @@ impl Diff<'_> {
             return self.gone_file(lower, spot.name, before, path);
         }
         self.remark(path, "directory deleted")?;
-        let top = entry::open_directory_at(lower, spot.name)?;
-        let names = side::sorted(file::names_in(top.as_fd())?);
-        let mut open = vec![(top, names, path.clone())];
-        while let Some((directory, names, at)) = open.last_mut() {
-            let Some(name) = names.pop() else {
-                open.pop();
-                continue;
-            };
-            let Some(facts) = facts::facts_at(directory.as_fd(), &name)? else { continue };
-            let path = at.join(&name);
-            if facts.is_directory() {
-                let below = entry::open_directory_at(directory.as_fd(), &name)?;
-                let names = side::sorted(file::names_in(below.as_fd())?);
-                open.push((below, names, path));
-                continue;
-            }
-            let Some((directory, ..)) = open.last() else { continue };
-            let fd = entry::open_directory_at(directory.as_fd(), ".".as_ref())?;
-            self.gone_file(fd.as_fd(), &name, &facts, &path)?;
-        }
-        Ok(())
+        each_in(spot, &mut |below, directory, name, found| match found.facts.is_directory() {
+            true => Ok(()),
+            false => self.gone_file(directory, name, &found.facts, &path.join(below)),
+        })
     }
 
     fn gone_file(

@@ -1,6 +1,6 @@
 //! One side of a change: what a file holds, as far as it can be shown.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -146,10 +146,4 @@ pub(in crate::changes) fn is_text(bytes: &[u8]) -> bool {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// To be popped from the end in the order of the names.
-pub(super) fn sorted(mut names: Vec<OsString>) -> Vec<OsString> {
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    names
 }

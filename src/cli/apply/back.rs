@@ -4,8 +4,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result};
 use crate::changes::apply::{self, Extent, Touched};
-use crate::changes::layers_in;
+use crate::changes::layers_over_host;
 use crate::cli::policy::Place;
+use crate::cli::stack::Neighbours;
 use crate::cli::{named, print};
 use crate::store::{Stage, Turn};
 
@@ -24,7 +25,9 @@ pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named::kept(matches, &place, "undo")?;
     let _lock = kept.lock()?;
-    let layers = layers_in(&kept.layers())?;
+    let neighbours = Neighbours::hold(&place, &kept)?;
+    neighbours.expect_none_above_applied(&kept)?;
+    let layers = layers_over_host(&kept.layers())?;
     let clause = || format!("cannot take the apply of `{}` back", kept.name);
     let (turn, stage) = match Turn::newest(&kept)? {
         Some((_, Stage::Planned)) | None => {
@@ -60,6 +63,7 @@ pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
     let paper = turn.paper(Stage::TakenBackInPart);
     apply::undo(&layers, &paper, &turn.undo(), touched)
         .and_then(|()| apply::refresh(&layers, &paper, &kept.baseline(), &turn.baseline()))
+        .and_then(|()| neighbours.refresh_above(&layers, &paper))
         .map_err(|error| reasons::cut_short(error, &kept, Went::Back))?;
     turn.forget()?;
     print::note(&format!("{} is as it was before it was applied", kept.name));

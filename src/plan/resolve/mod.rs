@@ -15,6 +15,7 @@ mod own;
 mod repository;
 mod rlimits;
 pub(crate) mod secrets;
+mod stack;
 mod system;
 mod view;
 mod wishes;

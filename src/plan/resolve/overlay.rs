@@ -8,7 +8,7 @@ use crate::plan::view::{OverlayDriverPlan, OverlayPlan, ScratchPlan};
 use crate::plan::{Rung, Upper};
 use crate::spec::{Origin, OverlayDriver, Spec};
 
-use super::{Remarks, refused};
+use super::{Remarks, refused, stack};
 
 /// Hands out a number for each upper, in the order the overlays are made.
 #[derive(Default)]
@@ -46,9 +46,10 @@ pub(super) fn decide(
         };
     }
     check_lowers(spec, host, uppers)?;
+    let below = stack::decide(spec, host, &uppers.lowers)?;
     let driver = driver(spec, host, uppers, remarks)?;
     let scratch = scratch(spec, host, remarks)?;
-    Ok(Some(OverlayPlan { driver, scratch, of_root: uppers.of_root.clone() }))
+    Ok(Some(OverlayPlan { driver, scratch, below, of_root: uppers.of_root.clone() }))
 }
 
 fn driver(
@@ -67,7 +68,8 @@ fn driver(
         );
         Error::new(why).within(clause).hint("`bryo doctor` tells what each driver lacks here")
     };
-    let remembered = remembered(spec, host)?;
+    let stacked = stack::driver(spec, host)?;
+    let remembered = remembered(spec, host)?.or(stacked);
     let said_by = if remembered.is_some() { "it wrote the kept layers" } else { "asked for" };
     let (plan, took, why) = match wanted(spec, remembered)? {
         OverlayDriver::Kernel => match no_kernel {
@@ -128,8 +130,12 @@ fn wanted(spec: &Spec, remembered: Option<OverlayDriver>) -> Result<OverlayDrive
                 OverlayDriver::Fuse => "fuse",
                 OverlayDriver::Kernel | OverlayDriver::Auto => "kernel",
             };
+            let other = match spec.overlay_below {
+                Some(_) => "",
+                None => ", or another `--overlay-dir`",
+            };
             Err(refused(asked, format!("the kept layers were written by the {word} driver"))
-                .hint(format!("use `--overlay-driver {word}`, or another `--overlay-dir`")))
+                .hint(format!("use `--overlay-driver {word}`{other}")))
         }
         Some(remembered) => Ok(remembered),
         None => Ok(asked.value),

@@ -7,7 +7,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
 use crate::sys::{Errno, entry, file, process};
 
@@ -24,7 +24,19 @@ pub(in crate::sandbox) struct Scratch {
     /// The directories above it that this run made, the innermost first.
     pub(super) made: Made,
     /// Held, not used.
-    _lock: OwnedFd,
+    _lock: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    ThrownAway {
+        _own: OwnedFd,
+    },
+    /// With the layers below, which nobody changes meanwhile.
+    Kept {
+        _own: Lock,
+        _below: Vec<Lock>,
+    },
 }
 
 impl Scratch {
@@ -107,7 +119,8 @@ fn fresh(parent: &HostPath) -> Result<Scratch> {
             Ok(Some(lock)) => {
                 let directory = parent.join(&name);
                 let keeping = Keeping::ThrownAway;
-                return Ok(Scratch { directory, keeping, made, _lock: lock });
+                let _lock = Held::ThrownAway { _own: lock };
+                return Ok(Scratch { directory, keeping, made, _lock });
             }
             Ok(None) => {}
             Err(error) => {
@@ -153,15 +166,41 @@ fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     entry::make_directories(directory.as_path(), 0o700)?;
     let lock = match Lock::try_take(directory)? {
         Locked::Ours(lock) => lock,
-        Locked::Held(holder) => {
-            return Err(Error::new(format!("process {holder} is using it"))
+        Locked::Held(holders) => {
+            return Err(Error::new(format!("{} using it", who(&holders)))
                 .hint("wait until that run has ended, or name another directory"));
         }
     };
+    let below = overlay.below.iter().map(hold_below).collect::<Result<_>>()?;
     record_driver(directory, &overlay.driver)?;
     unsynced::mark(directory, &lock)?;
-    let directory = directory.clone();
-    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock.into() })
+    Ok(Scratch {
+        directory: directory.clone(),
+        keeping: Keeping::Kept,
+        made: Made::default(),
+        _lock: Held::Kept { _own: lock, _below: below },
+    })
+}
+
+/// Others may read it meanwhile as we do; nobody writes to it.
+fn hold_below(layers: &HostPath) -> Result<Lock> {
+    let clause = || format!("cannot stack it on `{layers}`");
+    unsynced::check_is_whole(layers).context(clause)?;
+    match Lock::try_take_with_others(layers).context(clause)? {
+        Locked::Ours(lock) => Ok(lock),
+        Locked::Held(holders) => Err(Error::new(format!("{} using them", who(&holders)))
+            .within(clause())
+            .hint("wait until it has ended")),
+    }
+}
+
+/// `process 17 is`.
+fn who(holders: &[Text]) -> String {
+    let numbers: Vec<String> = holders.iter().map(ToString::to_string).collect();
+    match numbers.as_slice() {
+        [only] => format!("process {only} is"),
+        several => format!("processes {} are", several.join(" and ")),
+    }
 }
 
 /// Written once; that it says the same again was decided with the plan.
