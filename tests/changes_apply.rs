@@ -3,8 +3,11 @@
 mod damage;
 mod exact;
 mod hostile;
+mod interactive;
+mod merge;
 mod progress;
 mod race;
+mod reasons;
 
 use std::fs;
 use std::io::Write;

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::base::{Context, Result, progress};
 use crate::sys::facts::Type;
 use crate::sys::file::Inode;
-use crate::sys::{Errno, entry, facts, file};
+use crate::sys::{Errno, entry, facts, file, process};
 
 use super::apply::way::{Way, joined};
 use super::dialect::Dialect;
@@ -18,26 +18,31 @@ use super::layer::Layer;
 use super::lower::Lower;
 use super::names::Names;
 
-/// Means the same afterwards. Stopped halfway, it does, too. Gives the files that have names outside
-/// of the layer as well.
+/// Means the same afterwards. Stopped halfway, it does, too. Gives the files that are not the
+/// layer's alone: that have names outside of it as well, or another owner than its user.
 pub(super) fn make_plain(layer: &Layer) -> Result<Vec<Vec<u8>>> {
     let lower = file::open_without_links(layer.lower.as_path())
         .and_then(|fd| entry::open_directory_at(fd.as_fd(), ".".as_ref()))
         .ok();
     let lower = lower.map(|lower| Way::from(lower.as_fd())).transpose()?;
     let upper = Way::from(layer.upper.as_fd())?;
-    let mut plain = Plain { layer, upper, lower, open: Vec::new(), linked: HashMap::new() };
+    let (own, linked) = (process::effective_uid(), HashMap::new());
+    let mut plain = Plain { layer, own, upper, lower, open: Vec::new(), linked, given: Vec::new() };
     plain.run().context(|| format!("cannot read what was written to `{}`", layer.lower))?;
     let elsewhere = |it: &Linked| (it.paths.len() as u64) < it.links;
-    Ok(plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths).collect())
+    let linked = plain.linked.into_values().filter(elsewhere).flat_map(|it| it.paths);
+    Ok(plain.given.into_iter().chain(linked).collect())
 }
 
 struct Plain<'a> {
     layer: &'a Layer,
+    own: u32,
     upper: Way,
     lower: Option<Way>,
     open: Vec<Level>,
     linked: HashMap<Inode, Linked>,
+    /// Files that were given to another user.
+    given: Vec<Vec<u8>>,
 }
 
 /// A file of several names.
@@ -82,6 +87,8 @@ impl Plain<'_> {
             let Some(facts) = facts::facts_at(upper, name)? else { continue };
             if facts.is_directory() {
                 directories.push(name.to_owned());
+            } else if self.own != 0 && facts.uid != self.own && may_be_given(facts.kind) {
+                self.given.push(joined(&path, name));
             } else if facts.kind == Type::Regular && facts.links > 1 {
                 let new = || Linked { links: facts.links, paths: Vec::new() };
                 let linked = self.linked.entry(facts.inode).or_insert_with(new);
@@ -91,6 +98,11 @@ impl Plain<'_> {
         self.open.push(Level { directories, path });
         Ok(())
     }
+}
+
+/// A whiteout belongs to nobody.
+fn may_be_given(kind: Type) -> bool {
+    matches!(kind, Type::Regular | Type::Symlink)
 }
 
 /// What is in the directory below. What is no directory, or cannot be entered, is not hidden but

@@ -10,6 +10,7 @@ mod doctor;
 mod flags;
 mod help;
 mod integrity;
+mod keyboard;
 mod named;
 pub mod policy;
 mod print;

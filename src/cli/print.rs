@@ -186,6 +186,11 @@ fn colour_for(to: BorrowedFd<'_>) -> Colour {
     }
 }
 
+/// What somebody is to be asked about.
+pub(super) fn shown() -> impl Write {
+    BufWriter::new(std::io::stderr())
+}
+
 /// Part of a line that somebody is to answer.
 pub(super) fn question(text: &str) {
     clear();

@@ -74,7 +74,7 @@ impl Neighbours {
             if file::status_of_path(above.baseline().as_path()).is_err() {
                 let record = above.record()?;
                 let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
-                apply::note(&over, began, &above.baseline())?;
+                apply::note(&over, began, &above.baseline(), &above.bases())?;
             }
         }
         Ok(())

@@ -22,12 +22,13 @@ use crate::sys::clock;
 use crate::sys::facts::Moment;
 
 use super::discard::HalfDone;
+use super::keyboard::Person;
 use super::policy::Place;
 use super::progress::ProgressLine;
 use super::{help, print, run};
 use answer::Answer;
 use begin::{Begin, Beginning};
-use prompt::{Person, Prompt};
+use prompt::Prompt;
 
 /// Where what the verb itself asks for comes from.
 const VERB: Origin = Origin::Verb("try");
@@ -131,7 +132,7 @@ fn launch(
 /// What lay below when the sandbox ended, to be compared when it is applied.
 fn note_baseline(kept: &Kept, record: &Record) -> Result<()> {
     let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
-    note(&layers_in(&kept.layers())?, began, &kept.baseline())
+    note(&layers_in(&kept.layers())?, began, &kept.baseline(), &kept.bases())
 }
 
 /// A command that never ran leaves nothing; what one wrote before its sandbox broke is kept.

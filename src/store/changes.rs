@@ -5,6 +5,7 @@
 //! DATA/changes/brave-fern/record.json   what ran, when, how it ended
 //! DATA/changes/brave-fern/directory     the working directory, byte for byte
 //! DATA/changes/brave-fern/baseline      what lay below the changes when it had ended
+//! DATA/changes/brave-fern/base/         what modified texts were, each under its digest
 //! DATA/changes/brave-fern/layers/       as `--overlay-dir` keeps them
 //! DATA/changes/brave-fern/layers/below  what they lie on, if not on the host alone
 //! ```
@@ -237,6 +238,12 @@ impl Kept {
     #[must_use]
     pub fn baseline(&self) -> HostPath {
         self.directory.join("baseline")
+    }
+
+    /// Where the base of each modified text is, for a merge.
+    #[must_use]
+    pub fn bases(&self) -> HostPath {
+        self.directory.join("base")
     }
 
     /// Notes the beginning, by the clock of this filesystem, which stamps files.

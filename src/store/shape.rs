@@ -12,18 +12,21 @@ const FILE: Type = Type::Regular;
 const DIRECTORY: Type = Type::Directory;
 
 /// What lies in a place, below `applied`, and below each number there.
-const PLACE: [(&str, Type); 5] = [
+const PLACE: [(&str, Type); 6] = [
     ("record.json", FILE),
     ("directory", FILE),
     ("baseline", FILE),
+    ("base", DIRECTORY),
     ("layers", DIRECTORY),
     ("applied", DIRECTORY),
 ];
-const TURN: [(&str, Type); 5] = [
+const TURN: [(&str, Type); 7] = [
     ("planned", FILE),
     ("begun", FILE),
     ("applied", FILE),
     ("taken-back-in-part", FILE),
+    ("baseline", FILE),
+    ("composed", DIRECTORY),
     ("undo", DIRECTORY),
 ];
 

@@ -114,6 +114,12 @@ impl Turn {
         self.directory.join(UNDO)
     }
 
+    /// What the baseline was before it.
+    #[must_use]
+    pub fn baseline(&self) -> HostPath {
+        self.directory.join("baseline")
+    }
+
     /// Notes that it has come from one stage to another.
     pub fn come(&self, from: Stage, to: Stage) -> Result<()> {
         let base = file::open_path_for_reading(self.directory.as_path())?;

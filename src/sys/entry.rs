@@ -115,6 +115,11 @@ pub fn rename_between(
     fs::renameat(from, name, to, new_name).named(|| format!("renameat({name:?}, {new_name:?})"))
 }
 
+/// Gives what is at a host path another one, over whatever bore that.
+pub fn rename_path(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).named(|| format!("rename({from:?}, {to:?})"))
+}
+
 /// Gives each of two names, which must both exist, what the other one had, in one step.
 pub fn exchange(
     from: BorrowedFd<'_>,

@@ -102,6 +102,20 @@ pub fn facts_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Facts>
     }
 }
 
+/// Whether a name stays whatever its directory allows: `immutable` or `append-only` (chattr(1)), as
+/// statx(2) tells it, and nothing where the filesystem tells none.
+pub fn locked_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<&'static str>> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let found = fs::statx(directory, name, flags, fs::StatxFlags::MODE)
+        .named(|| format!("statx({name:?})"))?;
+    let has = |attribute| found.stx_attributes.contains(attribute);
+    Ok(match () {
+        () if has(fs::StatxAttributes::IMMUTABLE) => Some("immutable"),
+        () if has(fs::StatxAttributes::APPEND) => Some("append-only"),
+        () => None,
+    })
+}
+
 /// When a name's inode was made (statx(2), `STATX_BTIME`); `None` where the filesystem does not
 /// note it, or nothing bears that name.
 pub fn born_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Moment>> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 
-use super::call::{Named, Result};
+use super::call::{Errno, Named, Result};
 
 /// What kind of thing an inode is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -363,11 +363,16 @@ pub fn tmpfs_has_user_xattrs() -> bool {
 }
 
 /// Whether this process may make and remove names in an open directory, by what it is and not by
-/// who called it (faccessat2(2), AT_EACCESS).
-#[must_use]
-pub fn may_make_names_in(directory: BorrowedFd<'_>) -> bool {
+/// who called it (faccessat2(2), AT_EACCESS); what says no.
+pub fn may_make_names_in(directory: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
     let access = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
-    fs::accessat(directory, ".", access, AtFlags::EACCESS).is_ok()
+    fs::accessat(directory, ".", access, AtFlags::EACCESS).map_err(|e| Errno(e.raw_os_error()))
+}
+
+/// How much a filesystem takes yet of this user (`statvfs(3)`, f_bavail).
+pub fn free_bytes(path: &Path) -> Result<u64> {
+    let answer = fs::statvfs(path).named(|| format!("statvfs({path:?})"))?;
+    Ok(answer.f_bavail.saturating_mul(answer.f_frsize))
 }
 
 /// Whether this user may read a name in a directory (`faccessat(2)`, R_OK).

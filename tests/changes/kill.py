@@ -36,6 +36,10 @@ RUNTIME = (
     "rt_sigreturn,sched_getaffinity,gettid"
 )
 
+# Changed in the sandbox and outside.
+TEXT = "1\n2\n3\n4\n5\n"
+APPLY = ["apply", "it", "--merge"]
+
 CHANGE = """
 set -e
 echo new > added; chmod 0440 added; ln added added.link
@@ -48,6 +52,7 @@ mkdir -p new/deeper/still; echo z > new/deeper/still/leaf; chmod 555 new/deeper
 ln -sfn elsewhere link; ln -s added fresh
 mv moved elsewhere; chmod 711 kept; setfattr -n user.note -v hi kept/stays
 rm -r whole
+sed -i s/2/two/ merged
 touch -d 2001-02-03 added old/inside type/below turned new/deeper/still/leaf
 """
 # What a discard of a part forgets.
@@ -65,6 +70,7 @@ def make(tree):
         write(name, name)
     os.link("kept/linked", "kept/also")
     os.symlink("file", "link")
+    write("merged", TEXT)
     os.chmod("kept", 0o755)
 
 
@@ -88,7 +94,8 @@ def entries(root):
                 with open(path, encoding="ascii") as file:
                     entry.append(file.read())
                 entry += sorted(n for n in os.listxattr(path) if "overlay.origin" not in n)
-                entry.append(str(facts.st_mtime_ns))
+                # What is put together bears a time of its own.
+                entry.append("" if name == "merged" else str(facts.st_mtime_ns))
             found[os.path.relpath(path, root)] = (facts, " ".join(entry))
     return found
 
@@ -185,7 +192,7 @@ def go_on():
     """To the end of an apply, however far it came: nothing at all, a part, or all of it."""
     run = bryo("apply", "--resume", "it", wants=None)
     if run.returncode and "no apply was cut short" in run.stderr:
-        bryo("apply", "it", wants=None)
+        bryo(*APPLY, wants=None)
     elif run.returncode:
         fail(f"resume: {run.stderr}")
     compare(AFTER_LINES, "not as applied")
@@ -206,6 +213,7 @@ def fresh():
         shutil.rmtree(TREE)
     make(TREE)
     bryo("try", "--name", "it", "--", "sh", "-c", CHANGE)
+    write("merged", TEXT + "6\n")
 
 
 def sweep_apply(calls):
@@ -213,12 +221,12 @@ def sweep_apply(calls):
     for turn, call in enumerate(calls):
         if SHARE == "all" or turn % 2 == 0:
             STORY = f"apply cut short at {call}, gone on with, undone"
-            is_cut_short(call, "apply", "it")
+            is_cut_short(call, *APPLY)
             go_on()
             go_back()
         if SHARE == "all" or turn % 2 == 1:
             STORY = f"apply cut short at {call}, undone, applied again, undone"
-            is_cut_short(call, "apply", "it")
+            is_cut_short(call, *APPLY)
             go_back()
             go_on()
             go_back()
@@ -243,7 +251,7 @@ def sweep_after_a_cut(applying, words, lead):
 
 def kill_apply(call):
     command = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call[0]}"]
-    command += ["-e", f"inject={call[0]}:signal=SIGKILL:when={call[1]}", BRYO, "apply", "it"]
+    command += ["-e", f"inject={call[0]}:signal=SIGKILL:when={call[1]}", BRYO, *APPLY]
     subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 
@@ -261,7 +269,7 @@ def sweep_undo(calls):
     global STORY
     for call in calls:
         STORY = f"undo cut short at {call}, gone on with"
-        bryo("apply", "it")
+        bryo(*APPLY)
         is_cut_short(call, "undo", "it")
         go_back()
 
@@ -274,7 +282,7 @@ def sweep_discard():
     before = show(TREE)
     calls = calls_of(*words)
     compare(before, "touched by a discard")
-    bryo("apply", "it")
+    bryo(*APPLY)
     wanted = show(TREE)
     for call in calls if SHARE != "all" else calls[::3]:
         STORY = f"discard of a part cut short at {call}"
@@ -283,7 +291,7 @@ def sweep_discard():
         compare(before, "touched by a discard")
         for path in words[2:]:
             bryo("discard", "it", path, wants=None)
-        bryo("apply", "it")
+        bryo(*APPLY)
         compare(wanted, "not as applied without a part")
 
 
@@ -291,7 +299,7 @@ def main():
     global STORY, BEFORE, AFTER, BEFORE_LINES, AFTER_LINES
     fresh()
     BEFORE, BEFORE_LINES = entries(TREE), show(TREE)
-    applying = calls_of("apply", "it")
+    applying = calls_of(*APPLY)
     AFTER, AFTER_LINES = entries(TREE), show(TREE)
     undoing = calls_of("undo", "it")
     compare(BEFORE_LINES, "undo")
@@ -300,7 +308,7 @@ def main():
     sweep_after_a_cut(applying, ("undo", "it"), lambda _: go_back())
     sweep_undo(undoing)
     STORY = "at last"
-    bryo("apply", "it")
+    bryo(*APPLY)
     compare(AFTER_LINES, "not as applied")
     sweep_discard()
     word = "kills" if IS_KILL else f"faults by {FAULT.removeprefix('error=')}"

@@ -10,18 +10,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::changes::change::Change;
-use crate::changes::layer::Layer;
-use crate::changes::walk::{Spot, walk};
 use crate::sys::facts::{self, Facts, Moment};
 
+use super::bases::{Base, hex};
 use super::journal::{self, Lines, Sum};
-use super::line::{escaped, mark, moment, parsed_mark, parsed_moment, unescaped};
-use super::place::HostWays;
-use super::step::{Act, Mark};
+use super::line::{escaped, mark, moment, number, parsed_mark, parsed_moment, unescaped};
+use super::step::Mark;
 
 const HEADER: &str = "bryo baseline 1";
 const LAYER: &str = "layer ";
@@ -32,7 +28,7 @@ const COMPLETE: &str = "complete ";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Below {
     /// Its inode was not changed after that moment.
-    File { mark: Mark, until: Moment },
+    File { mark: Mark, until: Moment, base: Option<Base> },
     /// Nothing in it was changed after that moment.
     Directory { until: Moment },
 }
@@ -41,7 +37,9 @@ impl Below {
     pub(super) fn of(facts: &Facts, until: Moment) -> Self {
         match facts.is_directory() {
             true => Self::Directory { until },
-            false => Self::File { mark: Mark::of(facts), until: until.min(facts.changed) },
+            false => {
+                Self::File { mark: Mark::of(facts), until: until.min(facts.changed), base: None }
+            }
         }
     }
 }
@@ -52,105 +50,6 @@ pub(super) struct Entry {
     pub(super) lower: HostPath,
     pub(super) path: Vec<u8>,
     pub(super) below: Below,
-}
-
-/// Writes down what is below the changes of all layers. What was changed after `began` is known by
-/// it to be overtaken already; what an earlier baseline says stays.
-pub fn note(layers: &[Layer], began: Moment, path: &HostPath) -> Result<()> {
-    let mut before = Baseline::open(path)?;
-    let mut draft = Draft::begin(path)?;
-    for layer in layers {
-        draft.section(&layer.lower)?;
-        let mut written = Vec::new();
-        walk(layer, &mut |change, spot| {
-            for above in unwritten_above(&mut written, spot) {
-                let below = Below::Directory { until: began };
-                draft.line(above.as_os_str().as_bytes(), &below)?;
-            }
-            let bytes = spot.path.as_os_str().as_bytes();
-            let known = before.as_mut().map(|it| it.find(&layer.lower, bytes)).transpose()?;
-            match (known, spot.settled(change.before)?) {
-                (Some(Known::Was(below)), _) => draft.line(bytes, &below)?,
-                (_, Some(facts)) => draft.line(bytes, &Below::of(&facts, began))?,
-                (_, None) => {}
-            }
-            note_as_written(&mut written, change, spot);
-            Ok(())
-        })?;
-    }
-    draft.finish()
-}
-
-/// After an undo: what it has restored bears new times, and inodes if it was copied, and is what it
-/// was all the same. The steps of the paper and the baseline are in the same order.
-pub fn refresh(layers: &[Layer], paper: &HostPath, path: &HostPath) -> Result<()> {
-    let Some(mut before) = Baseline::open(path)? else { return Ok(()) };
-    let mut draft = Draft::begin(path)?;
-    let now = draft.begun_at()?;
-    let mut ways = HostWays::open(layers)?;
-    let planned = journal::head(paper)?.began;
-    let mut section = None;
-    journal::each_step(paper, |_, step| {
-        let Some(layer) = layers.get(step.layer) else { return Ok(()) };
-        while let Some(entry) = before.take_before(&layer.lower, &step.path)? {
-            draft.entry(&mut section, &entry)?;
-        }
-        let (Act::Replace { old, .. } | Act::Remove { old }) = &step.act else { return Ok(()) };
-        if let Known::Was(below) = before.find(&layer.lower, &step.path)? {
-            let there = ways.facts(&step)?;
-            // One that was moved away and back, or never, holds what it held, with its times.
-            let copied = ways.is_younger(&step, planned)?.then_some(now);
-            before.replace_next(restored(&below, old, there.as_ref(), copied));
-        }
-        Ok(())
-    })?;
-    while let Some(entry) = before.take()? {
-        draft.entry(&mut section, &entry)?;
-    }
-    draft.finish()
-}
-
-/// What is known of a name from now on. A directory that was copied held nothing new by then.
-fn restored(below: &Below, old: &Mark, there: Option<&Facts>, copied: Option<Moment>) -> Below {
-    match (below, there, copied) {
-        (Below::Directory { .. }, Some(facts), Some(until)) if facts.is_directory() => {
-            Below::Directory { until }
-        }
-        (Below::File { mark, .. }, Some(facts), _) if mark == old && old.is_of(facts) => {
-            Below::File { mark: Mark::of(facts), until: facts.changed }
-        }
-        _ => *below,
-    }
-}
-
-/// The directories above a name that have no line yet, for nothing about them was changed: they
-/// are there as well.
-fn unwritten_above<'a>(written: &mut Vec<Vec<u8>>, spot: &Spot<'a>) -> Vec<&'a Path> {
-    let bytes = spot.path.as_os_str().as_bytes();
-    written.retain(|directory| is_above(directory, bytes));
-    if spot.lower.is_none() {
-        return Vec::new();
-    }
-    let mut above: Vec<&Path> = spot
-        .path
-        .ancestors()
-        .skip(1)
-        .take_while(|path| !path.as_os_str().is_empty())
-        .take_while(|path| !written.iter().any(|it| it == path.as_os_str().as_bytes()))
-        .collect();
-    above.reverse();
-    written.extend(above.iter().map(|path| path.as_os_str().as_bytes().to_vec()));
-    above
-}
-
-fn note_as_written(written: &mut Vec<Vec<u8>>, change: &Change, spot: &Spot<'_>) {
-    if change.after.is_some_and(|it| it.is_directory()) {
-        written.push(spot.path.as_os_str().as_bytes().to_vec());
-    }
-}
-
-fn is_above(directory: &[u8], path: &[u8]) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// A baseline that is rewritten: the old one stays until the new one is whole.
@@ -178,8 +77,12 @@ impl<'a> Draft<'a> {
         let path = escaped(path);
         self.write(&match below {
             Below::Directory { until } => format!("d {} {path}", moment(until)),
-            Below::File { mark: it, until } => {
+            Below::File { mark: it, until, base: None } => {
                 format!("f {} {} {path}", mark(it), moment(until))
+            }
+            Below::File { mark: it, until, base: Some(base) } => {
+                let Base { digest, mode } = base;
+                format!("t {} {} {mode} {} {path}", mark(it), moment(until), hex(digest))
             }
         })
     }
@@ -295,6 +198,17 @@ impl<'a> Baseline<'a> {
         }
     }
 
+    /// What it says of a name, which it says no more.
+    pub(super) fn take_at(&mut self, lower: &HostPath, path: &[u8]) -> Result<Option<Below>> {
+        match self.find(lower, path)? {
+            Known::Was(below) => {
+                self.advance()?;
+                Ok(Some(below))
+            }
+            Known::Nothing | Known::Unsaid => Ok(None),
+        }
+    }
+
     /// All that is left of it.
     pub(super) fn take(&mut self) -> Result<Option<Entry>> {
         let entry = self.next.take();
@@ -361,11 +275,29 @@ fn parsed(line: &str) -> Option<(Vec<u8>, Below)> {
     let mut words = line.split(' ');
     let below = match words.next()? {
         "d" => Below::Directory { until: parsed_moment(&mut words)? },
-        "f" => Below::File { mark: parsed_mark(&mut words)?, until: parsed_moment(&mut words)? },
+        kind @ ("f" | "t") => Below::File {
+            mark: parsed_mark(&mut words)?,
+            until: parsed_moment(&mut words)?,
+            base: if kind == "t" { Some(parsed_base(&mut words)?) } else { None },
+        },
         _ => return None,
     };
     let path = unescaped(words.next()?)?;
     words.next().is_none().then(|| (path.as_bytes().to_vec(), below))
+}
+
+fn parsed_base(words: &mut std::str::Split<'_, char>) -> Option<Base> {
+    let mode = number(words)?;
+    let digits = words.next().filter(|digits| digits.len() == 64 && digits.is_ascii())?;
+    let mut digest = [0; 32];
+    for (index, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(Base { digest, mode })
+}
+
+pub(super) fn is_above(directory: &[u8], path: &[u8]) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
 /// Directories before what is in them, names in their order: `/` comes before every other byte.

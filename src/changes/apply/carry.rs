@@ -15,8 +15,8 @@ use crate::sys::facts::{Facts, Moment};
 use crate::sys::{Errno, entry, file};
 
 use super::journal;
+use super::overtaken::holds_any;
 use super::place::{Place, Spot, Ways, shown};
-use super::planning::holds_any;
 use super::step::{Act, Mark, Step};
 use super::transfer;
 
@@ -46,7 +46,7 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
     progress::stage("finishing");
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         let dialect = layers.get(step.layer).map_or(Dialect::Kernel, |layer| layer.dialect);
         let place = ways.place(&step, &names);
         place.and_then(|place| finish(&place, &step.act, dialect)).context(clause)
@@ -68,7 +68,7 @@ fn each_place(
 ) -> Result<()> {
     journal::each_step(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         ways.place(&step, &names).and_then(|place| act(&place, &step)).context(clause)
     })
 }
@@ -78,7 +78,7 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
     place.kept.beside(&place.part).remove()?;
     let part = place.host.beside(&place.part);
     match act {
-        Act::Replace { old, new } => {
+        Act::Replace { old, new } | Act::Compose { old, new, .. } => {
             if place.kept.facts()?.is_none() {
                 if place.layer.is(old.inode)? {
                     // Exchanged within one filesystem.
@@ -106,6 +106,11 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
             }
             part.remove()
         }
+        // Left halfway only where the layer is on another filesystem than what is kept.
+        Act::Consume { new } => match place.kept.facts()?.is_some() {
+            true => forget_original(&place.layer, new),
+            false => Ok(()),
+        },
         Act::MakeDirectory { .. } | Act::SetDirectory { .. } => Ok(()),
     }
 }
@@ -118,7 +123,8 @@ fn forget_original(layer: &Spot<'_>, new: &Mark) -> Result<()> {
 /// Takes a step that is settled, if it was not taken.
 fn take(place: &Place<'_>, act: &Act, run: Run) -> Result<()> {
     match act {
-        Act::Replace { old, new } => replace(place, old, new),
+        Act::Replace { old, new } | Act::Compose { old, new, .. } => replace(place, old, new),
+        Act::Consume { new } => consume(place, new),
         Act::Add { new } => add(place, new),
         Act::Remove { old } => remove(place, old),
         Act::MakeDirectory { .. } => make_directory(place, run),
@@ -202,6 +208,14 @@ fn remove(place: &Place<'_>, old: &Mark) -> Result<()> {
     }
 }
 
+fn consume(place: &Place<'_>, new: &Mark) -> Result<()> {
+    if place.kept.facts()?.is_some() {
+        return Ok(());
+    }
+    planned(&place.layer, new)?;
+    transfer::move_to_free(&place.layer, &place.kept, &place.part)
+}
+
 /// What was taken away must be what was planned to go.
 fn put_back_unless(taken: &Spot<'_>, place: &Place<'_>, old: &Mark) -> Result<()> {
     if expect(taken, old).is_ok() && !is_changed_within(taken, place.planned)? {
@@ -274,7 +288,7 @@ fn finish(place: &Place<'_>, act: &Act, dialect: Dialect) -> Result<()> {
             place.host.set_look(after)
         }
         Act::Remove { .. } => forget_whiteout(&place.layer, dialect),
-        Act::Replace { .. } | Act::Add { .. } => Ok(()),
+        Act::Replace { .. } | Act::Add { .. } | Act::Compose { .. } | Act::Consume { .. } => Ok(()),
     }
 }
 

@@ -15,6 +15,8 @@ pub(super) fn line(step: &Step) -> String {
         Act::Replace { old, new } => format!("replace {} {}", mark(old), mark(new)),
         Act::Add { new } => format!("add {}", mark(new)),
         Act::Remove { old } => format!("remove {}", mark(old)),
+        Act::Compose { file, old, new } => format!("compose {file} {} {}", mark(old), mark(new)),
+        Act::Consume { new } => format!("consume {}", mark(new)),
         Act::MakeDirectory { look: it } => format!("make {}", look(it)),
         Act::SetDirectory { before, after } => format!("set {} {}", look(before), look(after)),
     };
@@ -51,6 +53,12 @@ pub(super) fn parsed(line: &str) -> Option<Step> {
         "replace" => Act::Replace { old: parsed_mark(&mut words)?, new: parsed_mark(&mut words)? },
         "add" => Act::Add { new: parsed_mark(&mut words)? },
         "remove" => Act::Remove { old: parsed_mark(&mut words)? },
+        "compose" => Act::Compose {
+            file: number(&mut words)?,
+            old: parsed_mark(&mut words)?,
+            new: parsed_mark(&mut words)?,
+        },
+        "consume" => Act::Consume { new: parsed_mark(&mut words)? },
         "make" => Act::MakeDirectory { look: parsed_look(&mut words)? },
         "set" => {
             Act::SetDirectory { before: parsed_look(&mut words)?, after: parsed_look(&mut words)? }
@@ -70,7 +78,7 @@ pub(super) fn parsed(line: &str) -> Option<Step> {
     Some(Step { act, layer, path: path.into_vec() })
 }
 
-fn number<T: std::str::FromStr>(words: &mut std::str::Split<'_, char>) -> Option<T> {
+pub(super) fn number<T: std::str::FromStr>(words: &mut std::str::Split<'_, char>) -> Option<T> {
     words.next()?.parse().ok()
 }
 
@@ -134,8 +142,14 @@ mod tests {
                 let part: Vec<u8> = part.iter().filter(|b| !matches!(b, b'/' | 0)).copied().collect();
                 if matches!(part.as_slice(), b"" | b"." | b"..") { b"x".to_vec() } else { part }
             }).collect();
-            let step = Step { act: Act::Replace { old, new }, layer, path: parts.join(&b'/') };
-            prop_assert_eq!(parsed(&line(&step)), Some(step));
+            let path = parts.join(&b'/');
+            for act in [
+                Act::Replace { old, new }, Act::Compose { file: 7, old, new },
+                Act::Consume { new },
+            ] {
+                let step = Step { act, layer, path: path.clone() };
+                prop_assert_eq!(parsed(&line(&step)), Some(step));
+            }
         }
 
         #[test]

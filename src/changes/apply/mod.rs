@@ -7,21 +7,36 @@
 //! from the same paper: each step tells by the inodes it finds whether it was done.
 
 mod baseline;
+mod bases;
 mod carry;
+mod choice;
+mod choosing;
+mod composing;
 mod conflict;
 mod journal;
 pub(super) mod line;
+mod merging;
+mod noting;
+mod overtaken;
 mod place;
 mod planning;
+mod rights;
 mod stacked;
 mod step;
+mod three_way;
 pub(super) mod transfer;
 mod undo;
+mod undoable;
 pub(super) mod way;
 
-pub use baseline::{note, refresh};
 pub use carry::{Run, carry_out};
-pub use conflict::{Conflict, OnConflict};
-pub use planning::{Planned, Wish, plan};
+pub use choice::Choices;
+pub use choosing::{About, Answer, Asked, choose};
+pub use composing::Composer;
+pub use conflict::{Conflict, Few, OnConflict, Overtaken};
+pub use noting::{advance, note, refresh};
+pub use planning::{Planned, Whereabouts, Wish, plan};
+pub use rights::{Forbidden, Full};
 pub use stacked::refresh_above;
-pub use undo::{Extent, Touched, settle, undo, undo_is_possible};
+pub use undo::{Touched, settle, undo};
+pub use undoable::{Extent, undo_is_possible};

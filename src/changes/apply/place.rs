@@ -15,7 +15,7 @@ use crate::sys::facts::{self, Facts, Moment, Type};
 use crate::sys::{entry, file};
 
 use super::journal::Head;
-use super::step::{Look, Mark, Step};
+use super::step::{Act, Look, Mark, Step};
 use super::transfer;
 use super::way::{Way, parent_and_name};
 
@@ -23,6 +23,8 @@ use super::way::{Way, parent_and_name};
 pub(super) struct Ways {
     layers: Vec<(Way, Way)>,
     kept: OwnedFd,
+    /// Where what was put together is, if anything was.
+    composed: Option<OwnedFd>,
     head: Head,
 }
 
@@ -49,6 +51,8 @@ pub(super) struct Place<'a> {
 pub(super) struct StepNames {
     number: OsString,
     part: OsString,
+    /// Of the file that was put together for it.
+    composed: Option<OsString>,
 }
 
 /// How the names begin that the copies of one apply bear until they are whole.
@@ -63,6 +67,7 @@ impl Ways {
         Ok(Self {
             layers: layers.iter().map(way).collect::<Result<_>>()?,
             kept: file::open_path_for_reading(kept.as_path())?,
+            composed: open_composed(kept)?,
             head,
         })
     }
@@ -72,8 +77,12 @@ impl Ways {
         self.layers.iter().try_for_each(|(_, host)| sync_filesystem(host.root()))
     }
 
-    pub(super) fn names(&self, number: u64) -> StepNames {
+    pub(super) fn names(&self, number: u64, act: &Act) -> StepNames {
         StepNames {
+            composed: match act {
+                Act::Compose { file, .. } => Some(composed_name(*file)),
+                _ => None,
+            },
             number: OsString::from(number.to_string()),
             part: OsString::from(format!("{}{number}", part_prefix(&self.head.token))),
         }
@@ -90,14 +99,37 @@ impl Ways {
             .ok_or_else(|| Error::new("the paper names a layer that is not there"))?;
         let (parent, name) = parent_and_name(&step.path);
         let name = if name.is_empty() { OsStr::new(".") } else { name };
+        // What was put together stands for what the layer holds.
+        let layer = match &names.composed {
+            Some(name) => Spot { directory: self.composed.as_ref().map(OwnedFd::as_fd), name },
+            None => Spot { directory: layer.find(parent)?, name },
+        };
         Ok(Place {
             host: Spot { directory: host.find(parent)?, name },
-            layer: Spot { directory: layer.find(parent)?, name },
+            layer,
             kept: Spot { directory: Some(self.kept.as_fd()), name: &names.number },
             part: names.part.clone(),
             planned: self.head.began,
         })
     }
+}
+
+/// Where an apply puts files together: beside what it replaces, which is there only once it has
+/// begun.
+pub(super) fn composed_beside(kept: &HostPath) -> HostPath {
+    HostPath::absolute(kept.as_path().with_file_name("composed"))
+}
+
+fn open_composed(kept: &HostPath) -> Result<Option<OwnedFd>> {
+    match file::open_path_for_reading(composed_beside(kept).as_path()) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(e) if facts::is_gone(e.errno) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+pub(super) fn composed_name(number: u64) -> OsString {
+    OsString::from(number.to_string())
 }
 
 impl Place<'_> {
@@ -141,7 +173,12 @@ impl HostWays {
     fn spot<'a>(&'a mut self, step: &'a Step) -> Result<Option<Spot<'a>>> {
         let Some(way) = self.0.get_mut(step.layer) else { return Ok(None) };
         let (parent, name) = parent_and_name(&step.path);
-        Ok(Some(Spot { directory: way.find(parent)?, name }))
+        match way.find(parent) {
+            Ok(directory) => Ok(Some(Spot { directory, name })),
+            // Something else is where a directory was.
+            Err(e) if e.errno().is_some_and(facts::is_gone) => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 }
 

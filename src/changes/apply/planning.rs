@@ -3,77 +3,110 @@
 use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::base::{HostPath, Result};
-use crate::changes::change::{Change, What};
+use crate::changes::change::Change;
 use crate::changes::layer::Layer;
 use crate::changes::plain::make_plain;
 use crate::changes::walk::{Spot, walk};
-use crate::sys::facts::{self, Facts, Moment, Type};
+use crate::sys::facts::{Facts, Moment, Type};
 use crate::sys::{entry, file};
 
-use super::baseline::{Baseline, Below, Known};
-use super::conflict::{self, Conflict, OnConflict};
+use super::baseline::is_above;
+use super::choice::{Choice, Choices};
+use super::composing::{Composed, Composer, Rest};
+use super::conflict::{self, Conflict, Few, OnConflict, Overtaken};
 use super::journal::Draft;
+use super::merging::Merger;
+use super::overtaken::Judge;
+use super::rights::{self, Forbidden, Full, Rights, Room};
 use super::step::{Act, Look, Mark, Step};
 use super::transfer;
-use super::way::{Way, joined, parent_and_name};
+use super::way::{Way, parent_and_name};
 
 /// What is to be applied.
 pub struct Wish<'a> {
     /// Whether a path of the host is meant.
     pub selects: &'a dyn Fn(&HostPath) -> bool,
+    /// What somebody who was asked has said of those.
+    pub choices: Option<&'a Choices>,
     /// Hears what would be done to which path.
     pub sees: &'a dyn Fn(&'static str, &HostPath),
     pub on_conflict: OnConflict,
+    /// What is tried first of what was overtaken.
+    pub overtaken: Overtaken,
+    pub place: &'a Whereabouts,
+}
+
+/// Where what a plan rests on is.
+pub struct Whereabouts {
     /// When the sandbox began: whatever was changed outside since bears a later ctime.
     pub began: Moment,
     /// What lay below when it had ended, written by [`super::note`]; it may not be there.
-    pub baseline: &'a HostPath,
+    pub baseline: HostPath,
+    /// The bases of modified texts.
+    pub bases: HostPath,
+    /// Where what is replaced goes.
+    pub undo: HostPath,
 }
 
 /// The outcome of planning.
 #[derive(Debug, Default)]
 pub struct Planned {
     pub steps: u64,
-    pub conflicts: Vec<Conflict>,
+    pub conflicts: Few<Conflict>,
     /// Devices, FIFOs and sockets: never applied.
-    pub refused: Vec<HostPath>,
-    /// Directories that the user may not write to.
-    pub forbidden: Vec<HostPath>,
+    pub refused: Few<HostPath>,
+    /// What the user may not do.
+    pub forbidden: Few<Forbidden>,
+    /// A filesystem without the room for it.
+    pub full: Option<Full>,
     /// Files that lose their set-user-id or set-group-id bit.
-    pub disarmed: Vec<HostPath>,
+    pub disarmed: Few<HostPath>,
+    /// Files that were merged with what was changed outside.
+    pub merged: u64,
 }
 
 /// Writes the steps to `paper`; they may be carried out if there are no conflicts, or they are not
-/// to stop anything.
-pub fn plan(layers: &[Layer], wish: &Wish<'_>, paper: &HostPath) -> Result<Planned> {
+/// to stop anything. `composer` goes on from what was put together for the choices.
+pub fn plan(
+    layers: &[Layer],
+    wish: &Wish<'_>,
+    composer: &mut Composer,
+    paper: &HostPath,
+) -> Result<Planned> {
     let mut planning = Planning {
         wish,
-        baseline: Baseline::open(wish.baseline)?,
+        judge: Judge::new(&wish.place.baseline, wish.place.began)?,
+        merger: Merger::open(&wish.place.bases)?,
+        composer,
         draft: Draft::begin(paper)?,
         planned: Planned::default(),
+        rights: Rights::new(),
+        room: Room::default(),
         layer: 0,
         awaited: Vec::new(),
         left_out: None,
-        asked: None,
     };
     for (number, layer) in layers.iter().enumerate() {
         planning.layer = number;
         planning.awaited.clear();
         planning.left_out = None;
-        planning.asked = None;
+        planning.rights.begin_layer();
+        planning.room.begin_layer(layer)?;
         unlink_from_elsewhere(layer, &make_plain(layer)?, paper)?;
         walk(layer, &mut |change, spot| planning.look_at(layer, change, spot))?;
     }
-    let Planning { draft, mut planned, .. } = planning;
-    planned.steps = draft.finish()?;
+    let Planning { draft, mut planned, room, .. } = planning;
+    draft.finish()?;
+    planned.full = room.lacking();
     Ok(planned)
 }
 
-/// A file of the layer that has another name outside of it is somebody else's: a copy takes its
-/// place, made beside the paper. All its names may have been applied but this one: then, too.
+/// A file of the layer that has another name outside of it, or another owner, is somebody else's: a
+/// copy takes its place, made beside the paper, where one can be made. All its names may have been
+/// applied but this one: then, too.
 fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> Result<()> {
     if paths.is_empty() {
         return Ok(());
@@ -84,7 +117,9 @@ fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> 
     let mut way = Way::from(layer.upper.as_fd())?;
     for path in paths {
         let (parent, name) = parent_and_name(path);
-        if let Some(directory) = way.find(parent)? {
+        if let Some(directory) = way.find(parent)?
+            && rights::is_open(directory, name)?
+        {
             transfer::copy(directory, name, beside.as_fd(), part)?;
             entry::rename_between(beside.as_fd(), part, directory, name)?;
         }
@@ -94,16 +129,18 @@ fn unlink_from_elsewhere(layer: &Layer, paths: &[Vec<u8>], paper: &HostPath) -> 
 
 struct Planning<'a> {
     wish: &'a Wish<'a>,
-    baseline: Option<Baseline<'a>>,
+    judge: Judge<'a>,
+    merger: Merger<'a>,
+    composer: &'a mut Composer,
     draft: Draft,
     planned: Planned,
+    rights: Rights,
+    room: Room,
     layer: usize,
     /// Directories that are made only if something in them is meant.
     awaited: Vec<Awaited>,
     /// A conflict, with which all that is in it stays out.
     left_out: Option<Vec<u8>>,
-    /// The directory that was asked last whether it may be written to.
-    asked: Option<PathBuf>,
 }
 
 /// Not written down yet.
@@ -111,6 +148,7 @@ struct Awaited {
     path: Vec<u8>,
     steps: Vec<Step>,
     conflict: Option<Conflict>,
+    forbidden: Option<Forbidden>,
 }
 
 impl Planning<'_> {
@@ -122,33 +160,66 @@ impl Planning<'_> {
         }
         self.left_out = None;
         let path = layer.lower.join(spot.path);
-        let is_meant = (self.wish.selects)(&path);
-        let is_directory = change.after.is_some_and(|it| it.is_directory());
-        if !is_meant && !is_directory {
+        let choice = match (self.wish.selects)(&path) {
+            true => self.wish.choices.map_or(Choice::Yes, |choices| choices.of(&path)),
+            false => Choice::No,
+        };
+        let is_meant = choice != Choice::No;
+        if !is_meant && !is_needed_by_others(change) {
             return Ok(());
         }
         if is_meant && !self.is_applicable(change, &path) {
             return Ok(());
         }
-        let known = match &mut self.baseline {
-            Some(baseline) => baseline.find(&layer.lower, bytes)?,
-            None => Known::Unsaid,
-        };
-        self.awaited.push(Awaited {
-            path: bytes.to_vec(),
-            steps: self.steps(change, bytes),
-            conflict: self.overtaken(change, spot, known)?.map(|why| Conflict { path, why }),
-        });
+        let awaited = self.await_decision(layer, change, spot, choice)?;
+        self.awaited.push(awaited);
         if !is_meant {
             return Ok(());
         }
-        self.expect_to_write(layer, spot);
+        self.room.count(layer, change, &self.wish.place.undo);
         for awaited in std::mem::take(&mut self.awaited) {
             if self.left_out.is_none() {
                 self.decide(layer, awaited)?;
             }
         }
         Ok(())
+    }
+
+    fn await_decision(
+        &mut self,
+        layer: &Layer,
+        change: &Change,
+        spot: &Spot<'_>,
+        choice: Choice,
+    ) -> Result<Awaited> {
+        let bytes = spot.path.as_os_str().as_bytes();
+        let known = self.judge.known(&layer.lower, bytes)?;
+        let why = self.judge.overtaken(change, spot, known)?;
+        let (acts, why) = match (choice, why) {
+            (Choice::Part(composed), _) => match composed.fits(change) {
+                true => (self.composed(&composed), None),
+                false => (Vec::new(), Some(conflict::JUST_NOW.to_owned())),
+            },
+            (_, Some(why)) if self.wish.overtaken == Overtaken::Merged => {
+                match self.merger.merge(change, spot, known, why)? {
+                    Ok(merged) => {
+                        let rest = Rest::IsDone;
+                        let composed = self.composer.merged(&merged, change, spot, rest)?;
+                        self.planned.merged += 1;
+                        (composed.map_or_else(Vec::new, |it| self.composed(&it)), None)
+                    }
+                    Err(why) => (acts_of(change), Some(why)),
+                }
+            }
+            (_, why) => (acts_of(change), why.map(str::to_owned)),
+        };
+        let path = layer.lower.join(spot.path);
+        Ok(Awaited {
+            path: bytes.to_vec(),
+            forbidden: self.rights.forbid(layer, change, spot, &acts)?,
+            steps: self.steps(acts, bytes),
+            conflict: why.map(|why| Conflict { path, why }),
+        })
     }
 
     /// Its steps are written down, or it stays out with all that is in it.
@@ -160,25 +231,19 @@ impl Planning<'_> {
                 return Ok(());
             }
         }
+        if let Some(forbidden) = awaited.forbidden
+            && self.planned.forbidden.first.last() != Some(&forbidden)
+        {
+            self.planned.forbidden.push(forbidden);
+        }
         for step in &awaited.steps {
             self.draft.add(step)?;
-            let path = layer.lower.join(OsStr::from_bytes(&step.path));
-            (self.wish.sees)(step.act.verb(), &path);
+            if let Some(verb) = step.act.verb() {
+                self.planned.steps += 1;
+                (self.wish.sees)(verb, &layer.lower.join(OsStr::from_bytes(&step.path)));
+            }
         }
         Ok(())
-    }
-
-    /// What the user may not do is found before anything is done.
-    fn expect_to_write(&mut self, layer: &Layer, spot: &Spot<'_>) {
-        let above = spot.path.parent().unwrap_or(Path::new(""));
-        let Some(lower) = spot.lower else { return };
-        if self.asked.as_deref() == Some(above) {
-            return;
-        }
-        if !file::may_make_names_in(lower) {
-            self.planned.forbidden.push(layer.lower.join(above));
-        }
-        self.asked = Some(above.to_path_buf());
     }
 
     /// Also notes why not.
@@ -194,100 +259,45 @@ impl Planning<'_> {
         true
     }
 
-    /// Why the change cannot be carried over without loss.
-    fn overtaken(
-        &self,
-        change: &Change,
-        spot: &Spot<'_>,
-        known: Known,
-    ) -> Result<Option<&'static str>> {
-        let Some(before) = &change.before else {
-            return Ok(matches!(known, Known::Was(_)).then_some(conflict::GONE));
-        };
-        match (change.what, known) {
-            // Its time tells of its entries; its mode is the sandbox's to say.
-            (What::Modified(_), _) if before.is_directory() => Ok(None),
-            (_, Known::Nothing) => Ok(Some(conflict::APPEARED)),
-            (_, known) if before.is_directory() => {
-                let until = match known {
-                    Known::Was(Below::Directory { until }) => until,
-                    Known::Was(Below::File { .. }) => return Ok(Some(conflict::CHANGED)),
-                    _ => self.wish.began,
-                };
-                is_changed_within(spot, until)
-            }
-            (_, Known::Was(Below::File { mark, until })) => {
-                let is_same = mark.fits(before) && before.changed <= until;
-                Ok((!is_same).then_some(conflict::CHANGED))
-            }
-            (_, Known::Was(Below::Directory { .. })) => Ok(Some(conflict::CHANGED)),
-            (What::Added, Known::Unsaid) if before.changed > self.wish.began => {
-                Ok(Some(conflict::APPEARED))
-            }
-            (_, Known::Unsaid) => {
-                Ok((before.changed > self.wish.began).then_some(conflict::CHANGED))
-            }
+    fn composed(&self, composed: &Composed) -> Vec<Act> {
+        let Composed { file, old, theirs, new, rest } = *composed;
+        let compose = Act::Compose { file, old, new };
+        match rest {
+            Rest::Stays => vec![compose],
+            Rest::IsDone => vec![compose, Act::Consume { new: theirs }],
         }
     }
 
-    fn steps(&self, change: &Change, path: &[u8]) -> Vec<Step> {
+    fn steps(&self, acts: Vec<Act>, path: &[u8]) -> Vec<Step> {
         let step = |act| Step { act, layer: self.layer, path: path.to_vec() };
-        let make = |after: &Facts| match after.is_directory() {
-            true => step(Act::MakeDirectory { look: Look::of(after) }),
-            false => step(Act::Add { new: Mark::of(after) }),
-        };
-        match (&change.before, &change.after) {
-            (None, None) => Vec::new(),
-            (Some(before), None) => vec![step(Act::Remove { old: Mark::of(before) })],
-            (None, Some(after)) => vec![make(after)],
-            (Some(before), Some(after)) => match (before.is_directory(), after.is_directory()) {
-                (true, true) => {
-                    let (before, after) = (Look::of(before), Look::of(after));
-                    vec![step(Act::SetDirectory { before, after })]
-                }
-                (false, false) => {
-                    let (old, new) = (Mark::of(before), Mark::of(after));
-                    vec![step(Act::Replace { old, new })]
-                }
-                _ => vec![step(Act::Remove { old: Mark::of(before) }), make(after)],
-            },
-        }
+        acts.into_iter().map(step).collect()
     }
 }
 
-fn is_above(directory: &[u8], path: &[u8]) -> bool {
-    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with(b"/"))
+/// A directory that is made, in the place of nothing or of something else: what is put into it
+/// needs it.
+fn is_needed_by_others(change: &Change) -> bool {
+    change.after.is_some_and(|it| it.is_directory())
+        && !change.before.is_some_and(|it| it.is_directory())
 }
 
-fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static str>> {
-    let Some(lower) = spot.lower else { return Ok(None) };
-    let directory = entry::open_directory_at(lower, spot.name)?;
-    let is_overtaken = holds_any(directory.as_fd(), &|it| it.changed > until)?;
-    Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
-}
-
-/// Whether anything in a directory, however deep, is so.
-pub(super) fn holds_any(
-    top: std::os::fd::BorrowedFd<'_>,
-    is_so: &dyn Fn(&Facts) -> bool,
-) -> Result<bool> {
-    let mut way = Way::from(top)?;
-    let mut open = vec![(Vec::new(), file::names_in(way.root())?)];
-    while let Some((path, names)) = open.last_mut() {
-        let Some(name) = names.pop() else {
-            open.pop();
-            continue;
-        };
-        let Some(directory) = way.find(path)? else { continue };
-        let Some(facts) = facts::facts_at(directory, &name)? else { continue };
-        if is_so(&facts) {
-            return Ok(true);
-        }
-        if facts.is_directory() {
-            let below = entry::open_directory_at(directory, &name)?;
-            let path = joined(path, &name);
-            open.push((path, file::names_in(below.as_fd())?));
-        }
+fn acts_of(change: &Change) -> Vec<Act> {
+    let make = |after: &Facts| match after.is_directory() {
+        true => Act::MakeDirectory { look: Look::of(after) },
+        false => Act::Add { new: Mark::of(after) },
+    };
+    match (&change.before, &change.after) {
+        (None, None) => Vec::new(),
+        (Some(before), None) => vec![Act::Remove { old: Mark::of(before) }],
+        (None, Some(after)) => vec![make(after)],
+        (Some(before), Some(after)) => match (before.is_directory(), after.is_directory()) {
+            (true, true) => {
+                vec![Act::SetDirectory { before: Look::of(before), after: Look::of(after) }]
+            }
+            (false, false) => {
+                vec![Act::Replace { old: Mark::of(before), new: Mark::of(after) }]
+            }
+            _ => vec![Act::Remove { old: Mark::of(before) }, make(after)],
+        },
     }
-    Ok(false)
 }

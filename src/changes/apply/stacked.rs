@@ -95,7 +95,9 @@ impl<'a> Steps<'a> {
                 (Ordering::Equal, Some(act)) => {
                     taken.is_any = true;
                     match act {
-                        Act::Replace { old, new } => taken.marks.extend([*old, *new]),
+                        Act::Replace { old, new } | Act::Compose { old, new, .. } => {
+                            taken.marks.extend([*old, *new])
+                        }
                         Act::Add { new: mark } | Act::Remove { old: mark } => {
                             taken.marks.push(*mark);
                         }
@@ -129,10 +131,10 @@ impl<'a> Steps<'a> {
         let Some(there) = &change.before else { return Ok(known) };
         let goes = !change.after.is_some_and(|it| it.is_directory());
         Ok(match known {
-            Below::File { mark, .. }
+            Below::File { mark, base, .. }
                 if taken.is(there) && !there.is_directory() && mark.is_of(there) =>
             {
-                Below::File { mark: Mark::of(there), until: there.changed }
+                Below::File { mark: Mark::of(there), until: there.changed, base }
             }
             Below::Directory { until } if goes && there.is_directory() => {
                 match self.are_all_changed_in(layer, spot, until)? {

@@ -21,6 +21,11 @@ pub(super) enum Act {
     Add { new: Mark },
     /// The host's goes, a directory with all that is in it.
     Remove { old: Mark },
+    /// A file put together of both sides takes the place of the host's: that of this number among
+    /// those that the apply has put together. What the layer holds stays.
+    Compose { file: u64, old: Mark, new: Mark },
+    /// What the layer holds of a name is in the host's file already, and goes to be kept.
+    Consume { new: Mark },
     /// A directory is new.
     MakeDirectory { look: Look },
     /// A directory looks otherwise.
@@ -28,14 +33,26 @@ pub(super) enum Act {
 }
 
 impl Act {
-    /// For people.
-    pub(super) fn verb(self) -> &'static str {
+    /// For people; `None`: it goes with the step before it.
+    pub(super) fn verb(self) -> Option<&'static str> {
         match self {
-            Self::Replace { .. } => "replace",
-            Self::Add { .. } => "add",
-            Self::Remove { .. } => "remove",
-            Self::MakeDirectory { .. } => "make",
-            Self::SetDirectory { .. } => "set",
+            Self::Replace { .. } => Some("replace"),
+            Self::Add { .. } => Some("add"),
+            Self::Remove { .. } => Some("remove"),
+            Self::Compose { .. } => Some("merge"),
+            Self::Consume { .. } => None,
+            Self::MakeDirectory { .. } => Some("make"),
+            Self::SetDirectory { .. } => Some("set"),
+        }
+    }
+
+    /// What it takes away from the host.
+    pub(super) fn old(&self) -> Option<&Mark> {
+        match self {
+            Self::Replace { old, .. } | Self::Remove { old } | Self::Compose { old, .. } => {
+                Some(old)
+            }
+            _ => None,
         }
     }
 }

@@ -3,35 +3,20 @@
 //! What the apply had put in place goes back into the layer, so that afterwards the changes are
 //! kept as they were before it.
 
-use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::changes::layer::Layer;
-use crate::sys::facts::{self, Facts};
+use crate::sys::facts::Facts;
 use crate::sys::{Errno, entry, file};
 
 use super::carry;
-use super::conflict::Conflict;
 use super::journal;
-use super::place::{Place, Ways, part_prefix, shown};
-use super::step::{Act, Look, Mark, Step};
+use super::place::{Place, Ways, shown};
+use super::step::{Act, Mark};
 use super::transfer;
-
-const TOUCHED: &str = "it was changed since it was applied";
-const FILLED: &str = "something was put into it since it was applied";
-const TAKEN: &str = "its name has been taken since it was removed";
-const LOST: &str = "what it was before is not in the store any more";
-
-/// How much of an apply there is to take back.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Extent {
-    Whole,
-    /// It was cut short, or taking it back was: each step was taken or not.
-    Part,
-}
+use super::undoable::{TAKEN, TOUCHED};
 
 /// What is done with a file that was changed since it was applied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,108 +25,6 @@ pub enum Touched {
     Stays,
     /// It goes into the layer, as it is now.
     IsTakenAlong,
-}
-
-/// What stands against taking it back; nothing is touched by asking.
-pub fn undo_is_possible(
-    layers: &[Layer],
-    paper: &HostPath,
-    undo: &HostPath,
-    extent: Extent,
-) -> Result<Vec<Conflict>> {
-    progress::stage("checking");
-    let head = journal::head(paper)?;
-    let mut made: Vec<(usize, Vec<u8>)> = Vec::new();
-    journal::each_step(paper, |_, step| {
-        if matches!(step.act, Act::MakeDirectory { .. } | Act::Add { .. }) {
-            made.push((step.layer, step.path.clone()));
-        }
-        Ok(())
-    })?;
-    made.sort();
-    let asked = Asked { extent, made, part: part_prefix(&head.token) };
-    let mut ways = Ways::open(layers, undo, head)?;
-    let mut conflicts = Vec::new();
-    journal::each_step(paper, |number, step| {
-        if let Some(why) = asked.hindrance(&mut ways, number, &step)? {
-            let root = layers.get(step.layer).map(|layer| layer.lower.clone());
-            let path = std::ffi::OsStr::from_bytes(&step.path);
-            let path = root.map_or_else(|| HostPath::absolute(path), |root| root.join(path));
-            conflicts.push(Conflict { path, why });
-        }
-        Ok(())
-    })?;
-    Ok(conflicts)
-}
-
-struct Asked {
-    extent: Extent,
-    /// What the apply has made, in order.
-    made: Vec<(usize, Vec<u8>)>,
-    /// How the names begin that its copies bear until they are whole.
-    part: String,
-}
-
-impl Asked {
-    fn hindrance(&self, ways: &mut Ways, number: u64, step: &Step) -> Result<Option<&'static str>> {
-        let names = ways.names(number);
-        let place = match ways.place(step, &names) {
-            Ok(place) => place,
-            Err(e) if e.errno().is_some_and(facts::is_gone) => return Ok(Some(TOUCHED)),
-            Err(e) => return Err(e),
-        };
-        let (there, kept) = (place.host.facts()?, place.kept.facts()?);
-        let is_part = self.extent == Extent::Part;
-        Ok(match &step.act {
-            Act::Replace { old, new } => match (kept, there) {
-                (None, _) => (!is_part).then_some(LOST),
-                // A run that was killed was here, and what is there is not looked at again.
-                (Some(kept), _) if is_part && kept.inode == new.inode => None,
-                (Some(_), Some(there)) if new.is_of(&there) => None,
-                (Some(_), Some(there)) if is_part && old.is_of(&there) => None,
-                (Some(_), _) => Some(TOUCHED),
-            },
-            Act::Add { new } => match there {
-                Some(there) if new.is_of(&there) => None,
-                _ if is_part && place.layer.facts()?.is_some() => None,
-                _ => Some(TOUCHED),
-            },
-            Act::Remove { old } => match (kept, there) {
-                (None, _) => (!is_part).then_some(LOST),
-                (Some(_), None) => None,
-                (Some(_), Some(there)) if is_part && old.is_of(&there) => None,
-                // Where a directory of the same name was made instead, that step answers for it.
-                (Some(_), Some(_)) => (!self.is_made(step.layer, &step.path)).then_some(TAKEN),
-            },
-            Act::MakeDirectory { .. } => match there {
-                Some(there) if there.is_directory() => {
-                    let Ok(directory) = place.host.open() else { return Ok(Some(TOUCHED)) };
-                    let names = file::names_in(directory.as_fd())?;
-                    let are_ours = names.iter().all(|name| self.is_ours(step, name));
-                    (!are_ours).then_some(FILLED)
-                }
-                _ => (!is_part).then_some(TOUCHED),
-            },
-            Act::SetDirectory { before, after } => match there {
-                Some(there) if there.is_directory() => {
-                    let is = |look: &Look| (look.mode ^ there.mode) & 0o777 == 0;
-                    (!(is(after) || is_part && is(before))).then_some(TOUCHED)
-                }
-                _ => Some(TOUCHED),
-            },
-        })
-    }
-
-    fn is_made(&self, layer: usize, path: &[u8]) -> bool {
-        let which =
-            |(number, made): &(usize, Vec<u8>)| (*number, made.as_slice()).cmp(&(layer, path));
-        self.made.binary_search_by(which).is_ok()
-    }
-
-    fn is_ours(&self, step: &Step, name: &OsString) -> bool {
-        let path = [step.path.as_slice(), name.as_bytes()].join(&b'/');
-        self.is_made(step.layer, &path) || name.as_bytes().starts_with(self.part.as_bytes())
-    }
 }
 
 /// The step at which an apply was cut short is either done or not afterwards. To be called before
@@ -156,7 +39,7 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touche
     let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         match &step.act {
             Act::MakeDirectory { look } => remake(&ways.place(&step, &names)?, look.mode),
             _ => Ok(()),
@@ -164,7 +47,7 @@ pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touche
     })?;
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot take the change of `{}` back", shown(layers, &step));
-        let names = ways.names(number);
+        let names = ways.names(number, &step.act);
         let place = ways.place(&step, &names);
         place.and_then(|place| take_back(&place, &step.act, touched)).context(clause)
     })?;
@@ -195,6 +78,12 @@ fn take_back(place: &Place<'_>, act: &Act, touched: Touched) -> Result<()> {
     match act {
         Act::Add { new } => take_addition_back(place, new, touched),
         Act::Replace { old, new } => put_old_back(place, old, new, touched),
+        // What it was put together to has no place among the changes: it stays.
+        Act::Compose { old, new, .. } => put_old_back(place, old, new, Touched::Stays),
+        Act::Consume { .. } => match place.kept.facts()? {
+            Some(_) => transfer::move_to_free(&place.kept, &place.layer, &place.part),
+            None => Ok(()),
+        },
         Act::Remove { old } => {
             bring_back(place, old, touched)?;
             match entry::make_whiteout_at(place.layer.directory()?, place.layer.name) {

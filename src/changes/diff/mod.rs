@@ -3,8 +3,10 @@
 
 mod attributes;
 mod header;
+mod patch;
 mod renames;
 mod side;
+mod single;
 mod stat;
 mod text;
 
@@ -18,7 +20,12 @@ use super::deleted::each_in;
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
+pub use patch::{Edit, Hunk, Patch, lines};
+pub(super) use side::{PROBED, is_text};
+pub use single::{Both, both_texts, heading, show_change};
+pub(super) use single::{both_contents, both_contents_of};
 pub use stat::stat;
+pub use text::hunk;
 
 use header::Header;
 use renames::Renames;
@@ -190,17 +197,8 @@ impl Diff<'_> {
         writeln!(self.out, "# {name}: {said}").map_err(gone)
     }
 
-    /// As it is named in the diff, its bytes kept.
     fn named(&self, path: &HostPath) -> Vec<u8> {
-        use std::os::unix::ffi::OsStrExt;
-        let from = self.shown.from.as_path();
-        let relative = path.as_path().strip_prefix(from).ok();
-        let relative = relative.filter(|path| !path.as_os_str().is_empty());
-        let path = relative.unwrap_or_else(|| path.as_path());
-        path.as_os_str()
-            .as_bytes()
-            .strip_prefix(b"/")
-            .map_or_else(|| path.as_os_str().as_bytes().to_vec(), <[u8]>::to_vec)
+        named(self.shown, path)
     }
 }
 
@@ -209,7 +207,16 @@ fn is_for_git(before: &Facts, after: &Facts) -> bool {
     after.kind == Type::Regular && side::git_mode(before) != side::git_mode(after)
 }
 
+/// As it is named in the diff, its bytes kept.
+fn named(shown: &Shown<'_>, path: &HostPath) -> Vec<u8> {
+    use std::os::unix::ffi::OsStrExt;
+    let relative = path.as_path().strip_prefix(shown.from.as_path()).ok();
+    let relative = relative.filter(|path| !path.as_os_str().is_empty());
+    let bytes = relative.unwrap_or_else(|| path.as_path()).as_os_str().as_bytes();
+    bytes.strip_prefix(b"/").unwrap_or(bytes).to_vec()
+}
+
 /// Whoever reads has read enough.
-fn gone(error: io::Error) -> Error {
+pub(super) fn gone(error: io::Error) -> Error {
     Error::new(error.to_string()).within("cannot write the diff")
 }

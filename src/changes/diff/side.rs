@@ -14,7 +14,7 @@ use crate::sys::{entry, file};
 const LARGEST: u64 = 8 << 20;
 
 /// git takes a file for binary that has a zero among its first bytes, this many of them.
-const PROBED: usize = 8000;
+pub(in crate::changes) const PROBED: usize = 8000;
 
 pub(super) struct Side {
     mode: u32,
@@ -82,6 +82,14 @@ impl Side {
         }
     }
 
+    /// The text of a file that is one.
+    pub(super) fn into_text(self) -> Option<Vec<u8>> {
+        match self.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn said(&self) -> Option<String> {
         match &self.content {
             Content::Nothing => None,
@@ -115,7 +123,7 @@ pub(super) fn git_mode(facts: &Facts) -> u32 {
 fn content_of(fd: BorrowedFd<'_>, size: u64) -> Result<Content> {
     if size <= LARGEST {
         let bytes = file::read_all(fd, LARGEST as usize)?;
-        if !bytes.iter().take(PROBED).any(|byte| *byte == 0) {
+        if is_text(&bytes) {
             return Ok(Content::Text(bytes));
         }
         let digest = hex(&Sha256::digest(&bytes));
@@ -130,6 +138,10 @@ fn content_of(fd: BorrowedFd<'_>, size: u64) -> Result<Content> {
         }
     }
     Ok(Content::Binary { size, digest: hex(&digest.finalize()) })
+}
+
+pub(in crate::changes) fn is_text(bytes: &[u8]) -> bool {
+    !bytes.iter().take(PROBED).any(|byte| *byte == 0)
 }
 
 fn hex(bytes: &[u8]) -> String {

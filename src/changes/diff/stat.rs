@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use similar::ChangeTag;
-
 use crate::base::wording::count;
 use crate::base::{Result, Text};
 use crate::changes::change::What;
@@ -12,8 +10,8 @@ use crate::changes::outline::relative;
 use crate::changes::walk::walk;
 use crate::sys::facts::Type;
 
+use super::patch::{Edit, Patch};
 use super::side::Side;
-use super::text::compared;
 use super::{Shown, gone};
 
 /// The longest bar of plus and minus signs.
@@ -65,9 +63,9 @@ pub fn stat(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<
 }
 
 fn lines(was: &[u8], is: &[u8]) -> (u64, u64) {
-    let diff = compared(was, is);
-    let number = |tag| diff.iter_all_changes().filter(|change| change.tag() == tag).count() as u64;
-    (number(ChangeTag::Insert), number(ChangeTag::Delete))
+    let edits = Patch::of(was, is).edits();
+    let sum = |length: fn(&Edit) -> usize| edits.iter().map(length).sum::<usize>() as u64;
+    (sum(|edit| edit.new.len()), sum(|edit| edit.old.len()))
 }
 
 fn bar(plus: u64, minus: u64) -> String {

@@ -1,56 +1,50 @@
 //! Two texts, as the hunks of a unified diff.
 
-use std::time::Duration;
+use similar::DiffTag;
 
-use similar::{ChangeTag, TextDiff};
-
+use super::patch::{Hunk, Patch};
 use super::{Bytes, Colour, Style};
 use crate::base::Text;
 
-/// Lines around a change.
-const CONTEXT: usize = 3;
-
-/// After this, what is left is shown as replaced whole.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Line by line, as git takes a line: it ends with a newline. The crate's own lines end with a
-/// carriage return, too.
-pub(super) fn compared<'a>(old: &'a [u8], new: &'a [u8]) -> TextDiff<'a, 'a, [u8]> {
-    let lines = |text: &'a [u8]| text.split_inclusive(|byte| *byte == b'\n').collect::<Vec<_>>();
-    TextDiff::configure().timeout(PATIENCE).diff_slices(&lines(old), &lines(new))
+pub(super) fn hunks(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
+    let patch = Patch::of(old, new);
+    patch.hunks().iter().flat_map(|it| hunk(&patch, it, style)).collect()
 }
 
-pub(super) fn hunks(old: &[u8], new: &[u8], style: Style) -> Vec<u8> {
-    let diff = compared(old, new);
+/// One of them, with its header.
+pub fn hunk(patch: &Patch<'_>, hunk: &Hunk, style: Style) -> Vec<u8> {
     let mut out = Vec::new();
-    for group in diff.grouped_ops(CONTEXT) {
-        let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
-        let before = first.old_range().start..last.old_range().end;
-        let after = first.new_range().start..last.new_range().end;
-        let header = format!("@@ -{} +{} @@", span(&before), span(&after));
-        push(&mut out, header.as_bytes(), "\x1b[36m", style);
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let (sign, colour) = match change.tag() {
-                ChangeTag::Delete => (b'-', "\x1b[31m"),
-                ChangeTag::Insert => (b'+', "\x1b[32m"),
-                ChangeTag::Equal => (b' ', ""),
-            };
-            let line = change.value();
-            let (line, is_ended) = match line.strip_suffix(b"\n") {
-                Some(line) => (line, true),
-                None => (line, false),
-            };
-            let line = match style.bytes {
-                Bytes::Kept => line.to_vec(),
-                Bytes::Escaped => escaped(line),
-            };
-            push(&mut out, &[&[sign], line.as_slice()].concat(), colour, style);
-            if !is_ended {
-                out.extend_from_slice(b"\\ No newline at end of file\n");
-            }
+    let ops = patch.shown(hunk);
+    let (Some(first), Some(last)) = (ops.first(), ops.last()) else { return out };
+    let before = first.old_range().start..last.old_range().end;
+    let after = first.new_range().start..last.new_range().end;
+    let header = format!("@@ -{} +{} @@", span(&before), span(&after));
+    push(&mut out, header.as_bytes(), "\x1b[36m", style);
+    for op in &ops {
+        let (old, new) = (&patch.old[op.old_range()], &patch.new[op.new_range()]);
+        if op.tag() == DiffTag::Equal {
+            old.iter().for_each(|text| line(&mut out, b' ', "", text, style));
+        } else {
+            old.iter().for_each(|text| line(&mut out, b'-', "\x1b[31m", text, style));
+            new.iter().for_each(|text| line(&mut out, b'+', "\x1b[32m", text, style));
         }
     }
     out
+}
+
+fn line(out: &mut Vec<u8>, sign: u8, colour: &str, line: &[u8], style: Style) {
+    let (line, is_ended) = match line.strip_suffix(b"\n") {
+        Some(line) => (line, true),
+        None => (line, false),
+    };
+    let line = match style.bytes {
+        Bytes::Kept => line.to_vec(),
+        Bytes::Escaped => escaped(line),
+    };
+    push(out, &[&[sign], line.as_slice()].concat(), colour, style);
+    if !is_ended {
+        out.extend_from_slice(b"\\ No newline at end of file\n");
+    }
 }
 
 fn push(out: &mut Vec<u8>, line: &[u8], colour: &str, style: Style) {

@@ -111,7 +111,7 @@ fn fill(
     import.place(&layers, root, &mut |path, why| remarks.tell(path, why))?;
     remarks.end();
     let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
-    apply::note(&layers, began, &kept.baseline())?;
+    apply::note(&layers, began, &kept.baseline(), &kept.bases())?;
     let now = clock::now();
     let ended = Some(End { at: Time(now.0, now.1), status: 0 });
     kept.write(&Record { ended, ..record })?;
