@@ -18,8 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
+use super::record::{self, Durability, Record, Time};
 use super::turn::Turn;
 use super::{names, removal, shape, spare};
 use crate::base::wording::nearest;
@@ -28,9 +27,7 @@ use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
 const NAME: &str = "changes";
-const RECORD: &str = "record.json";
 const DIRECTORY: &str = "directory";
-const RECORD_LIMIT: usize = 1 << 20;
 /// How much is shown of the command of whoever holds the lock.
 const COMMAND_SHOWN: usize = 120;
 /// How many names are tried that are taken already.
@@ -47,38 +44,6 @@ pub struct ChangeStore {
 pub struct Kept {
     pub name: String,
     directory: HostPath,
-}
-
-/// What is known of a try besides its changes.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// Of this form; a later bryo reads it, too.
-    pub version: u32,
-    /// For people: control characters are escaped.
-    pub command: Vec<String>,
-    /// When the sandbox began, by the clock that stamps files: whatever was changed outside since
-    /// bears a later ctime.
-    pub began: Time,
-    /// `None`: it has not ended, or not by itself.
-    pub ended: Option<End>,
-}
-
-/// Seconds and nanoseconds since 1970.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub struct Time(pub i64, pub u32);
-
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
-pub struct End {
-    pub at: Time,
-    /// The exit status that bryo gave.
-    pub status: u8,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Durability {
-    /// Survives bryo, not the machine.
-    InMemory,
-    OnDisk,
 }
 
 fn held_by(holders: &[Text]) -> Error {
@@ -252,12 +217,7 @@ impl Kept {
         let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
         file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
         let began = crate::sys::facts::facts(note.as_fd())?.changed;
-        let record = Record {
-            version: 1,
-            command: command.iter().map(ToString::to_string).collect(),
-            began: Time(began.seconds, began.nanoseconds),
-            ended: None,
-        };
+        let record = Record::of(command, Time(began.seconds, began.nanoseconds));
         // A machine that dies now takes the run with it, and the place is worth nothing.
         self.put(&record, Durability::InMemory)?;
         Ok(record)
@@ -270,30 +230,12 @@ impl Kept {
 
     fn put(&self, record: &Record, durability: Durability) -> Result<()> {
         let clause = || format!("cannot write the record of `{}`", self.name);
-        let text = serde_json::to_vec(record).map_err(|e| Error::new(e.to_string()))?;
-        let base = self.open()?;
-        let new = Path::new("record.new");
-        let _ = file::remove_file_at(base.as_fd(), new);
-        let fd = file::create_below(base.as_fd(), new, 0o600).context(clause)?;
-        file::write_all(fd.as_fd(), &text).context(clause)?;
-        if durability == Durability::OnDisk {
-            file::sync(fd.as_fd()).context(clause)?;
-        }
-        file::rename_at(base.as_fd(), new, Path::new(RECORD)).context(clause)
+        record.write(self.open()?.as_fd(), durability).context(clause)
     }
 
     pub fn record(&self) -> Result<Record> {
         let clause = || format!("cannot read the record of `{}`", self.name);
-        let base = self.open().context(clause)?;
-        let fd = entry::open_file_at(base.as_fd(), RECORD.as_ref()).context(clause)?;
-        let text = file::read_all(fd.as_fd(), RECORD_LIMIT).context(clause)?;
-        let record: Record = serde_json::from_slice(&text)
-            .map_err(|e| Error::new(format!("`{RECORD}` is damaged: {e}")))
-            .context(clause)?;
-        match record.version {
-            1 => Ok(record),
-            other => Err(Error::new(format!("`{RECORD}` is of version {other}"))).context(clause),
-        }
+        Record::read(self.open().context(clause)?.as_fd()).context(clause)
     }
 
     /// The working directory of the try, to which its paths are relative.
@@ -392,7 +334,7 @@ impl Kept {
         let is_stripped = match self.try_lock() {
             Ok(Locked::Ours(_lock)) => self
                 .open()
-                .and_then(|place| spare::strip(&place, &self.layers(), &[RECORD, DIRECTORY])),
+                .and_then(|place| spare::strip(&place, &self.layers(), &[record::NAME, DIRECTORY])),
             _ => Ok(false),
         };
         let store = HostPath::absolute(self.directory.as_path().parent().unwrap_or(Path::new("/")));
