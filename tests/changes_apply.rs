@@ -5,6 +5,7 @@ mod exact;
 mod hostile;
 mod interactive;
 mod merge;
+mod progress;
 mod race;
 mod reasons;
 

@@ -6,9 +6,11 @@ mod installer;
 mod make_install;
 mod prompt;
 mod registry;
+mod spare;
 mod stack;
 mod submounts;
 mod system;
+mod unsynced;
 
 use std::fs;
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ pub mod glob;
 pub mod idrange;
 pub mod path;
 pub mod port;
+pub mod progress;
 pub mod rate;
 pub mod size;
 pub mod syscall;

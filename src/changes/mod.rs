@@ -11,6 +11,7 @@ mod danger;
 mod deleted;
 mod dialect;
 pub mod diff;
+mod disk;
 pub mod export;
 mod forget;
 mod held;

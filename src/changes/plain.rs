@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, Result};
+use crate::base::{Context, Result, progress};
 use crate::sys::facts::Type;
 use crate::sys::file::Inode;
 use crate::sys::{Errno, entry, facts, file, process};
@@ -83,6 +83,7 @@ impl Plain<'_> {
         }
         let mut directories = Vec::new();
         for name in Names::of(upper)?.iter() {
+            progress::step();
             let Some(facts) = facts::facts_at(upper, name)? else { continue };
             if facts.is_directory() {
                 directories.push(name.to_owned());

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::{Context, Result, Text};
+use crate::base::{Context, Result, Text, progress};
 use crate::sys::entry;
 use crate::sys::facts::{self, Facts};
 
@@ -51,6 +51,7 @@ impl Spot<'_> {
 
 /// Shows every change of the layer, each directory before what is in it, names in their order.
 pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>) -> Result<()> {
+    progress::stage("reading");
     let lower = Lower::of(layer).context(|| format!("cannot open `{}`", layer.lower))?;
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let Layer { dialect, owners, .. } = *layer;
@@ -91,6 +92,7 @@ impl Walk<'_> {
             self.path.truncate(level.path_length);
             match level.names.get(level.next).map(OsStr::to_owned) {
                 Some(name) => {
+                    progress::step();
                     level.next += 1;
                     if !self.path.is_empty() {
                         self.path.push(b'/');

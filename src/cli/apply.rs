@@ -15,6 +15,7 @@ use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
+use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 use super::stack::Neighbours;
 use super::{named, print};
@@ -57,6 +58,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         true => Some(Dialogue::open(&kept.name)?),
         false => None,
     };
+    // Nothing is written over a question.
+    let _line = dialogue.is_none().then(ProgressLine::begin);
     let _lock = kept.lock()?;
     kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
     let neighbours = Neighbours::hold(&place, &kept)?;

@@ -17,6 +17,7 @@ use crate::sys::clock;
 
 use super::policy::Place;
 use super::print;
+use super::progress::ProgressLine;
 
 pub(super) fn command() -> Command {
     Command::new("changes")
@@ -63,6 +64,7 @@ enum State {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     match matches.subcommand() {
         Some((verb, _)) if matches.get_flag("json") => {
             Err(Error::new(format!("`--json` and `{verb}` do not go together"))

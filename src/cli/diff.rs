@@ -13,6 +13,7 @@ use crate::store::ChangeStore;
 use super::named;
 use super::policy::Place;
 use super::print::{self, Reader};
+use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 
 /// In what form they are shown, if not as a diff.
@@ -38,6 +39,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named::kept_or_newest(matches, &place, "diff")?;
     ChangeStore::of(&place.directories.data).all_below(&kept)?;

@@ -10,6 +10,7 @@ use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
+use super::progress::ProgressLine;
 use super::{named, print};
 
 pub(super) fn command() -> Command {
@@ -40,6 +41,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
     let force = if matches.get_flag("force") { HalfDone::Goes } else { HalfDone::Stays };
@@ -101,6 +103,7 @@ fn cut_short(name: &str) -> Error {
 /// As many as can be: one that is in use keeps no other.
 fn all(store: &ChangeStore, half_done: HalfDone) -> Result<u8> {
     let (mut gone, mut stayed) = (0, Vec::new());
+    store.remove_spare()?;
     for kept in from_the_top(store)? {
         match remove(kept, half_done) {
             Ok(_) => gone += 1,

@@ -14,6 +14,7 @@ mod keyboard;
 mod named;
 pub mod policy;
 mod print;
+mod progress;
 mod run;
 mod selection;
 mod self_test;

@@ -7,12 +7,30 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::Error;
+use crate::base::{Error, progress};
 use crate::changes::diff::Colour;
 use crate::sys::{signal, terminal};
 
+/// Whether there is a line on the terminal that is to pass.
+static PASSING: AtomicBool = AtomicBool::new(false);
+
+/// A line that goes when anything else is said, or another one of its kind. For a terminal only.
+pub(super) fn passing(line: &str) {
+    PASSING.store(true, Ordering::Relaxed);
+    // In one call, and the rest of the line last: nothing flickers.
+    let _ = std::io::stderr().write_all(format!("\r{line}\x1b[K").as_bytes());
+}
+
+/// Takes such a line away.
+pub(super) fn clear() {
+    if PASSING.swap(false, Ordering::Relaxed) {
+        let _ = std::io::stderr().write_all(b"\r\x1b[K");
+    }
+}
+
 /// Data, to stdout. A reader that has gone away is no error of ours.
 pub(super) fn answer(text: &str) {
+    clear();
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -71,6 +89,11 @@ impl Reader {
 
 impl Write for Reader {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.is_person {
+            // The answer itself shows from now on how far it is.
+            progress::listen(None);
+            clear();
+        }
         let result = self.to.write(bytes);
         self.has_gone |= result.is_err();
         result
@@ -121,21 +144,25 @@ fn talk(text: &[u8]) {
 
 /// One line of warning.
 pub(super) fn warning(text: &str) {
+    clear();
     talk(format!("bryo: warning: {text}\n").as_bytes());
 }
 
 /// One line that is good to know.
 pub(super) fn note(text: &str) {
+    clear();
     talk(format!("bryo: note: {text}\n").as_bytes());
 }
 
 /// One line of numbers, at the end.
 pub(super) fn stats(text: &str) {
+    clear();
     talk(format!("bryo: stats: {text}\n").as_bytes());
 }
 
 /// What can be done next.
 pub(super) fn hint(text: &str) {
+    clear();
     talk(format!("hint: {text}\n").as_bytes());
 }
 
@@ -166,11 +193,13 @@ pub(super) fn shown() -> impl Write {
 
 /// Part of a line that somebody is to answer.
 pub(super) fn question(text: &str) {
+    clear();
     talk(text.as_bytes());
 }
 
 /// What could not be done and why; then what helps. Returns the exit status to end with.
 pub(super) fn error(error: &Error) -> u8 {
+    clear();
     let mut text = format!("bryo: error: {error}\n");
     if let Some(hint) = error.hint_text() {
         text.push_str(&format!("\nhint: {hint}\n"));

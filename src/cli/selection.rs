@@ -61,6 +61,9 @@ impl Selection {
     }
 
     pub(super) fn selects(&self, path: &HostPath) -> bool {
+        if self.paths.is_empty() && self.patterns.is_empty() {
+            return true;
+        }
         let chosen: Vec<_> =
             self.paths.iter().filter(|(chosen, _)| path.is_within(chosen)).collect();
         for (_, is_met) in &chosen {

@@ -24,6 +24,7 @@ use crate::sys::facts::Moment;
 use super::discard::HalfDone;
 use super::keyboard::Person;
 use super::policy::Place;
+use super::progress::ProgressLine;
 use super::{help, print, run};
 use answer::Answer;
 use begin::{Begin, Beginning};
@@ -160,6 +161,7 @@ fn end(
     status: u8,
     home: &HostPath,
 ) -> Result<u8> {
+    let line = ProgressLine::begin();
     let kept = &beginning.kept;
     let name = kept.name.clone();
     let summary = match Summary::of(&kept.layers()) {
@@ -184,6 +186,7 @@ fn end(
     }
     kept.write(record)?;
     note_baseline(kept, record)?;
+    drop(line);
     if prompt.is_some() {
         overview::show(kept, home)?;
     }
@@ -206,5 +209,6 @@ fn end(
 }
 
 fn discard(kept: Kept) -> Result<()> {
+    let _line = ProgressLine::begin();
     super::discard::whole(kept, HalfDone::Stays)
 }

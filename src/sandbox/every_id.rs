@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::base::{Context, Error, Result};
+use crate::base::{Context, Error, Result, progress};
 use crate::plan::{Identity, MapWriter};
 use crate::sys::clone::{Child, CloneFlags, Fork, clone3};
 use crate::sys::{file, process, socket};
@@ -22,6 +22,8 @@ pub(super) fn remove_tree(identity: &Identity, parent: BorrowedFd<'_>, name: &Os
     match clone3(CloneFlags::NEWUSER).context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
             drop((order, answer));
+            // Only bryo itself speaks.
+            progress::listen(None);
             // Without an order bryo is dead, or could not write the maps.
             let is_ordered = file::read(its_order.as_fd(), &mut [0]).is_ok_and(|length| length > 0);
             if is_ordered {

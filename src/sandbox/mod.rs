@@ -38,7 +38,7 @@ use status::Status;
 
 pub use integrity::{Change as Became, Cut, Finding, Integrity, What, obeyed_by};
 pub use limits::{Excess, Usage};
-pub use overlay::{Lock, Locked, check_is_whole};
+pub use overlay::{Lock, Locked, check_is_whole, renew};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Debug)]

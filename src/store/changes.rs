@@ -21,9 +21,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::turn::Turn;
-use super::{names, removal, shape};
+use super::{names, removal, shape, spare};
 use crate::base::wording::nearest;
-use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::base::{Context, Error, HostPath, Result, Text, progress};
 use crate::sandbox::{self, Lock, Locked};
 use crate::sys::{Errno, entry, file};
 
@@ -119,9 +119,9 @@ impl ChangeStore {
         for _ in 0..tries {
             let name = name.map_or_else(names::invented, str::to_owned);
             names::check(&name)?;
-            match file::make_directory_at(base.as_fd(), Path::new(&name), 0o700) {
+            match spare::make_place(&base, &self.directory, &name) {
                 Ok(()) => return Ok(self.kept(name)),
-                Err(e) if e.errno == Errno::EEXIST => {}
+                Err(e) if e.errno() == Some(Errno::EEXIST) => {}
                 Err(e) => return Err(e).context(clause),
             }
         }
@@ -130,6 +130,11 @@ impl ChangeStore {
             None => "every name that was tried is taken".to_owned(),
         })
         .hint("`bryo changes` lists what is kept; `--on NAME` goes on from it"))
+    }
+
+    /// Removes what is put aside for the next try.
+    pub fn remove_spare(&self) -> Result<()> {
+        spare::remove(&self.directory)
     }
 
     /// Where the layers of a name would be.
@@ -374,11 +379,27 @@ impl Kept {
             Ok(Locked::Ours(lock)) => Some(lock),
             Err(_) => None,
         };
+        progress::stage("discarding");
         let parent = self.directory.as_path().parent().unwrap_or(Path::new("/"));
         let store = ChangeStore { directory: HostPath::absolute(parent) };
         store.expect_nothing_above(&self).context(clause)?;
         let base = file::open_path_for_reading(parent).context(clause)?;
         removal::remove(base.as_fd(), self.name.as_ref()).context(clause)
+    }
+
+    /// The same for a try that has changed nothing: its place may do for the next one.
+    pub fn put_aside(self) -> Result<()> {
+        let is_stripped = match self.try_lock() {
+            Ok(Locked::Ours(_lock)) => self
+                .open()
+                .and_then(|place| spare::strip(&place, &self.layers(), &[RECORD, DIRECTORY])),
+            _ => Ok(false),
+        };
+        let store = HostPath::absolute(self.directory.as_path().parent().unwrap_or(Path::new("/")));
+        match is_stripped {
+            Ok(true) if spare::put_aside(&store, &self.name) => Ok(()),
+            _ => self.remove(),
+        }
     }
 
     fn open(&self) -> Result<OwnedFd> {

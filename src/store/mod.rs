@@ -10,6 +10,7 @@ mod policy_file;
 mod project;
 mod removal;
 mod shape;
+mod spare;
 mod stack;
 mod trust;
 mod turn;

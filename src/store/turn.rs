@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use super::changes::Kept;
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::sys::{CallError, Errno, entry, file};
 
 const UNDO: &str = "undo";
@@ -132,6 +132,7 @@ impl Turn {
     /// Forgets it: what it replaced is gone. Its name goes first, so that a run which is killed here
     /// leaves no half of it.
     pub fn forget(self) -> Result<()> {
+        progress::stage("clearing away");
         let path = self.directory.as_path();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(()) };
         let base = file::open_path_for_reading(parent)?;

@@ -7,8 +7,9 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::changes::dialect::Dialect;
+use crate::changes::disk::sync_filesystem;
 use crate::changes::layer::Layer;
 use crate::sys::facts::{Facts, Moment};
 use crate::sys::{Errno, entry, file};
@@ -32,8 +33,9 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
     let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // What is renamed into place must be on the disk before its new name is.
     for layer in layers {
-        file::sync_filesystem(layer.upper.as_fd())?;
+        sync_filesystem(layer.upper.as_fd())?;
     }
+    progress::stage("applying");
     each_place(layers, &mut ways, paper, &mut |place, step| {
         if run == Run::Resumed {
             settle(place, &step.act)?;
@@ -41,6 +43,7 @@ pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) 
         take(place, &step.act, run)
     })?;
     ways.sync()?;
+    progress::stage("finishing");
     journal::each_step_back(paper, |number, step| {
         let clause = || format!("cannot change `{}`", shown(layers, &step));
         let names = ways.names(number, &step.act);

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::sys::facts::{self, Moment, Type};
 use crate::sys::{entry, file, random};
 
@@ -160,6 +160,7 @@ pub(super) fn each_step(
 ) -> Result<()> {
     let mut lines = Lines::open(path)?;
     lines.next_line()?;
+    let size = lines.size();
     let mut number = 0;
     while let Some(line) = lines.next_line()? {
         if line.starts_with(COMPLETE) {
@@ -167,18 +168,23 @@ pub(super) fn each_step(
         }
         take(number, parsed(line).ok_or_else(|| damaged(path, number + 1))?)?;
         number += 1;
+        if number.is_multiple_of(PIECE) {
+            progress::at(lines.at, size);
+        }
     }
     Err(damaged(path, number + 1))
 }
+
+/// Steps held in memory at once, and taken before it is told how far it is.
+const PIECE: u64 = 256;
 
 /// The steps from the last to the first, a piece of the paper at a time.
 pub(super) fn each_step_back(
     path: &HostPath,
     mut take: impl FnMut(u64, Step) -> Result<()>,
 ) -> Result<()> {
-    /// Steps held in memory at once.
-    const PIECE: u64 = 1024;
     let mut lines = Lines::open(path)?;
+    let size = lines.size();
     lines.next_line()?;
     let mut begins = vec![lines.at];
     let mut count = 0_u64;
@@ -199,6 +205,7 @@ pub(super) fn each_step_back(
         for (number, step) in piece.into_iter().rev() {
             take(number, step)?;
         }
+        progress::at(size.saturating_sub(begin), size);
     }
     Ok(())
 }
@@ -223,6 +230,11 @@ impl<'a> Lines<'a> {
         let mut file = open_file(path).context(clause)?;
         file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
         Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
+    }
+
+    /// In bytes; only to tell how far it was read.
+    fn size(&self) -> u64 {
+        self.file.get_ref().metadata().map_or(0, |it| it.len())
     }
 
     /// Without its end; `None` at the end of the file. A last line without an end was cut off.

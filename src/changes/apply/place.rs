@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::base::{Error, HostPath, Result, Text};
 use crate::changes::compare::{Side, aspects};
 use crate::changes::dialect::Dialect;
+use crate::changes::disk::sync_filesystem;
 use crate::changes::layer::Layer;
 use crate::sys::facts::{self, Facts, Moment, Type};
 use crate::sys::{entry, file};
@@ -73,7 +74,7 @@ impl Ways {
 
     /// What was done to the directories of the host is on the disk.
     pub(super) fn sync(&self) -> Result<()> {
-        self.layers.iter().try_for_each(|(_, host)| Ok(file::sync_filesystem(host.root())?))
+        self.layers.iter().try_for_each(|(_, host)| sync_filesystem(host.root()))
     }
 
     pub(super) fn names(&self, number: u64, act: &Act) -> StepNames {

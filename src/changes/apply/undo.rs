@@ -6,7 +6,7 @@
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::changes::layer::Layer;
 use crate::sys::facts::Facts;
 use crate::sys::{Errno, entry, file};
@@ -35,6 +35,7 @@ pub fn settle(layers: &[Layer], paper: &HostPath, kept: &HostPath) -> Result<()>
 
 /// Takes back every step that was taken. A run that was killed is gone on with by the same call.
 pub fn undo(layers: &[Layer], paper: &HostPath, kept: &HostPath, touched: Touched) -> Result<()> {
+    progress::stage("taking back");
     let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
     // The directories of the layer went when they were empty: first they are made again.
     journal::each_step(paper, |number, step| {

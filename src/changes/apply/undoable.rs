@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::base::{HostPath, Result};
+use crate::base::{HostPath, Result, progress};
 use crate::changes::layer::Layer;
 use crate::sys::facts::{self, Facts};
 use crate::sys::file;
@@ -42,6 +42,7 @@ pub fn undo_is_possible(
     extent: Extent,
     touched: Touched,
 ) -> Result<Few<Conflict>> {
+    progress::stage("checking");
     let head = journal::head(paper)?;
     let part = part_prefix(&head.token);
     let ways = Ways::open(layers, undo, head)?;

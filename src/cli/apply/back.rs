@@ -6,6 +6,7 @@ use crate::base::{Error, Result};
 use crate::changes::apply::{self, Extent, Touched};
 use crate::changes::layers_over_host;
 use crate::cli::policy::Place;
+use crate::cli::progress::ProgressLine;
 use crate::cli::stack::Neighbours;
 use crate::cli::{named, print};
 use crate::store::{Stage, Turn};
@@ -22,6 +23,7 @@ pub(in crate::cli) fn undo_command() -> Command {
 }
 
 pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named::kept(matches, &place, "undo")?;
     let _lock = kept.lock()?;

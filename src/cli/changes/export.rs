@@ -13,6 +13,7 @@ use crate::changes::export::{export, root_of};
 use crate::changes::layers_in;
 use crate::cli::policy::Place;
 use crate::cli::print;
+use crate::cli::progress::ProgressLine;
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 use crate::sys::{process, terminal};
 
@@ -40,6 +41,7 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let name = matches.get_one::<OsString>("name").cloned().unwrap_or_default();
     let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;

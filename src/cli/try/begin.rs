@@ -129,7 +129,7 @@ impl Beginning {
     /// As if it had not begun.
     pub(super) fn take_back(self) -> Result<()> {
         match self.before {
-            None => self.kept.remove(),
+            None => self.kept.put_aside(),
             Some(before) => {
                 let _lock = self.kept.lock()?;
                 self.kept.write(&before)

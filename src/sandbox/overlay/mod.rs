@@ -13,6 +13,7 @@ mod lock;
 mod outside;
 mod removal;
 mod scratch;
+mod spare;
 mod spine;
 mod unsynced;
 mod upper;
@@ -33,6 +34,7 @@ pub use lock::{Lock, Locked};
 pub(super) use outside::{Outside, let_helpers_in};
 pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
+pub use spare::renew;
 pub use unsynced::check_is_whole;
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::Result;
+use crate::base::{Result, progress};
 use crate::sys::{Errno, entry, file};
 
 /// How deep it goes down: few trees are deeper, and to move a directory costs more than to go there.
@@ -36,6 +36,7 @@ fn empty(top: BorrowedFd<'_>, depth: usize) -> Result<()> {
         let mut was_empty = true;
         each_name(top, |name| {
             was_empty = false;
+            progress::step();
             if is_removed(top, name)? {
                 return Ok(());
             }
