@@ -344,7 +344,10 @@ fn what_is_mistyped_is_answered() {
     let told = "hint: the command had no network; `bryo try --profile build -- npm …`";
     fetch().args(["--", "npm", "install"]).status(7).stderr_contains(told).check();
     let own = attempt(&home).cwd(home.home()).shell("true").status(125);
-    own.stderr_contains("hint: `--home overlay` shows it without those").check();
+    own.stderr_contains(
+        "or show it without those and keep each change off it with `--home overlay`",
+    )
+    .check();
     // The command needs no dashes before it.
     let plain = attempt(&home).args(["echo", "--version"]).stdout_contains("echo");
     plain.stderr("bryo: note: nothing was changed\n").check();

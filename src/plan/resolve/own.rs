@@ -37,8 +37,8 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
         .within(format!("cannot show the working directory `{cwd}` to the sandbox"))
         .hint(match is_home {
             true => {
-                "`--home overlay` shows it without those and keeps each change off it; or `cd` to the \
-                 project first"
+                "`cd` to the project first, or show it without those and keep each change off it with \
+                 `--home overlay`"
             }
             false => "`cd` to the project first, or start in an empty place with `--workdir /tmp`",
         }))
