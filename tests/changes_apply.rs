@@ -374,28 +374,3 @@ fn a_part_is_chosen_by_paths_and_patterns() {
     assert!(home.work().join("a").exists() && !home.work().join("n").exists());
     apply(&home);
 }
-
-#[test]
-fn a_directory_that_may_not_be_written_to_is_told_before_anything_is_touched() {
-    let home = home_with_tree();
-    tried(&home, "echo x > d/n; echo y > other");
-    // Somebody else's, as far as this user is concerned: the right to one's own files does not
-    // count on a mount that is read-only, and there is no other user at hand.
-    let script = format!(
-        "mount --bind {0} {0} && mount -o remount,bind,ro {0} && exec \"$0\" apply it",
-        home.work().join("d").display()
-    );
-    let outcome = Bryo::program("/usr/bin/unshare")
-        .at(&home)
-        .args(["--user", "--map-current-user", "--keep-caps", "--mount", "sh", "-c"])
-        .arg(script)
-        .arg(place::binary())
-        .leftovers_unjudged()
-        .start()
-        .finish();
-    if outcome.status == 1 {
-        skip!("no bind mount in a user namespace: {}", outcome.talk());
-    }
-    assert!(outcome.talk().contains("you may not write to"), "{}", outcome.talk());
-    assert!(!home.work().join("other").exists() && !home.work().join("d/n").exists());
-}

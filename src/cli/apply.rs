@@ -52,13 +52,14 @@ pub(super) fn command() -> Command {
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
-    let _line = ProgressLine::begin();
     let place = Place::read()?;
     let kept = named::kept(matches, &place, "apply")?;
     let dialogue = match matches.get_flag("interactive") {
         true => Some(Dialogue::open(&kept.name)?),
         false => None,
     };
+    // Nothing is written over a question.
+    let _line = dialogue.is_none().then(ProgressLine::begin);
     let _lock = kept.lock()?;
     kept.check_is_whole().context(|| format!("cannot apply `{}`", kept.name))?;
     let neighbours = Neighbours::hold(&place, &kept)?;

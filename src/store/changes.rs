@@ -187,28 +187,10 @@ impl Kept {
         &self.directory
     }
 
-    /// What `--overlay-dir` is given.
-    #[must_use]
-    pub fn layers(&self) -> HostPath {
-        self.directory.join("layers")
-    }
-
     /// Whether a sandbox ever had them.
     #[must_use]
     pub fn was_written_to(&self) -> bool {
         file::status_of_path(self.layers().join("driver").as_path()).is_ok()
-    }
-
-    /// What lay below each changed name when the sandbox had ended.
-    #[must_use]
-    pub fn baseline(&self) -> HostPath {
-        self.directory.join("baseline")
-    }
-
-    /// Where the base of each modified text is, for a merge.
-    #[must_use]
-    pub fn bases(&self) -> HostPath {
-        self.directory.join("base")
     }
 
     /// Notes the beginning, by the clock of this filesystem, which stamps files.

@@ -4,7 +4,8 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::base::{Error, Result};
+use super::changes::Kept;
+use crate::base::{Error, HostPath, Result};
 use crate::sys::facts::{self, Type};
 use crate::sys::{entry, file};
 
@@ -29,6 +30,26 @@ const TURN: [(&str, Type); 7] = [
     ("composed", DIRECTORY),
     ("undo", DIRECTORY),
 ];
+
+impl Kept {
+    /// What `--overlay-dir` is given.
+    #[must_use]
+    pub fn layers(&self) -> HostPath {
+        self.directory().join("layers")
+    }
+
+    /// What lay below each changed name when the sandbox had ended.
+    #[must_use]
+    pub fn baseline(&self) -> HostPath {
+        self.directory().join("baseline")
+    }
+
+    /// Where the base of each modified text is, for a merge.
+    #[must_use]
+    pub fn bases(&self) -> HostPath {
+        self.directory().join("base")
+    }
+}
 
 /// An error names the first that bryo has not made so; one that is missing is not missed here.
 pub(super) fn check(place: BorrowedFd<'_>) -> Result<()> {
