@@ -107,7 +107,8 @@ pub(super) fn columns() -> usize {
 
 fn sections(command: &Command, width: usize) -> String {
     let mut headings: Vec<&str> = Vec::new();
-    let flags = || command.get_arguments().filter(|arg| !arg.is_positional());
+    let is_shown = |arg: &&Arg| !arg.is_positional() && !arg.is_hide_set();
+    let flags = || command.get_arguments().filter(is_shown);
     for heading in flags().map(heading_of) {
         if !headings.contains(&heading) {
             headings.push(heading);

@@ -45,7 +45,8 @@ pub(super) fn command() -> Command {
                 .help("Keep the changes under this name [default: one that is made up]"),
         );
     let command = answer::add_arguments(begin::add_arguments(command));
-    run::add_arguments(command.next_help_heading(None))
+    // It keeps what is written itself, and refuses this.
+    run::add_arguments(command.next_help_heading(None)).mut_arg("overlay-dir", |it| it.hide(true))
 }
 
 pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
