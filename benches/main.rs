@@ -4,6 +4,7 @@
 //! cannot run.
 
 mod calls;
+mod changes;
 mod filesystem;
 mod many;
 mod network;
@@ -67,6 +68,8 @@ fn run(words: &[&str]) -> Result<()> {
         ["--hold"] => many::hold(),
         ["--ask", address] => network::ask(address),
         ["--work", tree] => filesystem::work(tree.as_ref()),
+        ["--change", plan, count] => changes::change(plan, count),
+        ["--peak", command @ ..] => changes::peak(command),
         ["--quick", group] => measure(group, Effort::Quick),
         [group] => measure(group, Effort::Full),
         _ => Err("call scripts/bench instead".into()),
@@ -86,6 +89,9 @@ fn measure(group: &str, effort: Effort) -> Result<()> {
         "many" => many::rows(&bench)?,
         "pipe" => pipe::rows(&bench)?,
         "overlay" => filesystem::rows(&bench)?,
+        "try" => changes::start(&bench)?,
+        "changes" => changes::rows(&bench)?,
+        "memory" => changes::memory(&bench)?,
         _ => return Err(format!("no row is called `{group}`").into()),
     };
     print_rows(&rows)

@@ -26,6 +26,9 @@ pub(crate) enum Goal {
     AtLeast(f64),
     /// Of times.
     AtMostLater(Duration),
+    /// Of bryo alone.
+    TimeAtMost(Duration),
+    BytesAtMost(f64),
     /// Told for its own sake.
     Informative,
 }
@@ -62,6 +65,8 @@ impl Goal {
             Self::AtMostLater(bound) => {
                 (format!("≤ {bound:?} more"), bryo - peer <= bound.as_secs_f64())
             }
+            Self::TimeAtMost(bound) => (format!("≤ {bound:?}"), bryo <= bound.as_secs_f64()),
+            Self::BytesAtMost(bound) => (format!("≤ {}", Figure::Bytes(bound)), bryo <= bound),
             Self::Informative => return "–".to_owned(),
         };
         format!("{bound}: {}", if reached { "yes" } else { "**no**" })
@@ -70,12 +75,12 @@ impl Goal {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ratio = self.bryo.value() / self.peer.value();
         let Self { case, bryo, peer, goal, runs } = self;
-        write!(
-            f,
-            "| {case} | {bryo} | {peer} | {ratio:.2} | {} | {runs} |",
-            goal.told(*bryo, *peer)
-        )
+        let ratio = match (bryo, peer) {
+            // Told beside each other, not compared.
+            (Figure::Bytes(_), Figure::Time(_)) => "–".to_owned(),
+            _ => format!("{:.2}", bryo.value() / peer.value()),
+        };
+        write!(f, "| {case} | {bryo} | {peer} | {ratio} | {} | {runs} |", goal.told(*bryo, *peer))
     }
 }

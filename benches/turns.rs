@@ -55,7 +55,7 @@ pub(crate) fn first_lines(said: &[u8]) -> String {
     String::from_utf8_lossy(said).lines().take(5).collect::<Vec<_>>().join("\n")
 }
 
-fn start_to_end(command: &mut Command) -> Result<Duration> {
+pub(crate) fn start_to_end(command: &mut Command) -> Result<Duration> {
     let start = Instant::now();
     let status = command.status()?;
     let time = start.elapsed();

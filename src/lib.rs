@@ -3,6 +3,7 @@
 //! ```text
 //! main.rs      argv in, exit code out
 //! cli/         one file a verb: its flags become a Spec, its answer goes to print.rs
+//! changes/     what a sandbox changed: list, diff, apply, discard
 //! store/       what is kept on disk between runs
 //! probe/       what is tried on a sandbox, to see whether it holds
 //! sandbox/     the story: caller, init, payload, and their parts
@@ -13,6 +14,7 @@
 //! ```
 
 pub mod base;
+pub mod changes;
 pub mod cli;
 pub mod host;
 pub mod plan;

@@ -1,5 +1,5 @@
 //! What a stranger reads is true: the commands of the README and of the man pages are run, and
-//! whatever can be asked of bryo is documented.
+//! whatever can be asked of bryo is documented. `try::installer` runs the first example of the README.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use bryo::spec::word::{InProjectPolicy, Takes};
 use bryo::spec::words::WORDS;
 
 use crate::support::source::Source;
-use crate::support::{Bryo, Home, place, program};
+use crate::support::{Bryo, Home, place, program, readme};
 
 /// Blocks of the README that no machine of ours can run. Each has its reason beside it.
 const NOT_RUN: usize = 1;
@@ -21,24 +21,19 @@ const NOT_RUN: usize = 1;
 #[test]
 fn what_is_not_trusted_finds_neither_keys_nor_network() {
     needs!("curl");
-    run_block_of_readme("1. Run what you do not trust");
+    run_block_of_readme("2. Run what you do not trust");
 }
 
 #[test]
 fn a_build_has_what_it_needs() {
     needs!("make", "cc", "slirp4netns");
-    run_block_of_readme("2. Build something");
+    run_block_of_readme("3. Build something");
 }
 
 #[test]
 fn root_of_a_tree_is_nobody_outside() {
     needs!("busybox", "newuidmap");
-    run_block_of_readme("3. Be root without root");
-}
-
-#[test]
-fn changes_are_thrown_away() {
-    run_block_of_readme("4. Try it on the real files");
+    run_block_of_readme("4. Be root without root");
 }
 
 #[test]
@@ -49,9 +44,9 @@ fn a_server_is_reached_and_ends() {
 
 #[test]
 fn every_block_of_the_readme_is_run_or_says_why_not() {
-    let blocks = blocks_of(&read("README.md"));
+    let blocks = readme::blocks();
     let not_run = blocks.iter().filter(|block| block.language == "sh").collect::<Vec<_>>();
-    let with_reason = |block: &&&Block| block.before.starts_with("<!-- not run: ");
+    let with_reason = |block: &&&readme::Block| block.before.starts_with("<!-- not run: ");
     // Besides those with a reason, the two commands of the set-up: one of them runs this test.
     assert_eq!(not_run.iter().filter(with_reason).count(), NOT_RUN);
     assert_eq!(not_run.len(), NOT_RUN + 1);
@@ -63,56 +58,15 @@ fn every_block_of_the_readme_is_run_or_says_why_not() {
     }
 }
 
-struct Block {
-    /// The nearest line above that is not empty.
-    before: String,
-    language: String,
-    text: String,
-}
-
-fn blocks_of(text: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut before = "";
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(language) = line.strip_prefix("```") {
-            let text = lines.by_ref().take_while(|line| *line != "```").map(|l| format!("{l}\n"));
-            blocks.push(Block {
-                before: before.to_owned(),
-                language: language.to_owned(),
-                text: text.collect(),
-            });
-        } else if !line.is_empty() {
-            before = line;
-        }
-    }
-    blocks
-}
-
 /// Runs the commands of the first block behind a heading, in one shell, and holds what they print
-/// to what is printed there; `…` stands for anything.
+/// to what is printed there.
 #[track_caller]
 fn run_block_of_readme(heading: &str) {
-    let readme = read("README.md");
-    let (_, behind) = readme.split_once(&format!("**{heading}")).expect(heading);
-    let block = &blocks_of(behind)[0];
-    let (commands, expected): (Vec<_>, Vec<_>) =
-        block.text.lines().partition(|line| line.starts_with("$ "));
-    let commands: Vec<_> = commands.iter().map(|command| &command[2..]).collect();
+    let steps = readme::steps(heading);
+    let commands: Vec<_> = steps.iter().map(|step| step.command.as_str()).collect();
+    let expected: Vec<_> = steps.iter().flat_map(|step| step.printed.clone()).collect();
     let outcome = shell(&workshop(), &format!("exec 2>&1\n{}\n:", commands.join("\n"))).check();
-    let printed = outcome.text().lines().map(str::to_owned).collect::<Vec<_>>();
-    let fits = printed.len() == expected.len()
-        && printed.iter().zip(&expected).all(|(line, pattern)| matches(line, pattern));
-    assert!(fits, "printed:\n{}\nexpected:\n{}", printed.join("\n"), expected.join("\n"));
-}
-
-fn matches(line: &str, pattern: &str) -> bool {
-    match pattern.split_once('…') {
-        None => line == pattern,
-        Some((start, end)) => {
-            line.len() >= start.len() + end.len() && line.starts_with(start) && line.ends_with(end)
-        }
-    }
+    readme::assert_printed(outcome.text(), &expected);
 }
 
 /// A home with a key in it, a project to work in, and beside it a small system for root.
@@ -218,7 +172,11 @@ fn the_man_pages_are_well_formed() {
 fn every_flag_and_verb_is_documented_and_completed() {
     let page = read("man/bryo.1");
     let completions = ["bash", "zsh", "fish"].map(completions);
-    let flags: BTreeSet<_> = verbs().iter().flat_map(|verb| flags_of_verb(verb)).collect();
+    let mut flags: BTreeSet<_> = verbs().iter().flat_map(|verb| flags_of_verb(verb)).collect();
+    for verb in ["export", "import"] {
+        assert!(page.contains(&format!(".It Cm changes {verb}")), "`changes {verb}`");
+        flags.extend(flags_in(Bryo::verb("changes").arg(verb)));
+    }
     for word in WORDS {
         assert!(flags.contains(word.name), "`--{}` is not in the help", word.name);
     }
@@ -250,7 +208,11 @@ fn every_flag_and_verb_is_documented_and_completed() {
 
 /// The long flags that the help of a verb lists, each at the beginning of its line.
 fn flags_of_verb(verb: &str) -> BTreeSet<String> {
-    let help = Bryo::verb(verb).arg("--help").stdout_any().check();
+    flags_in(Bryo::verb(verb))
+}
+
+fn flags_in(verb: Bryo) -> BTreeSet<String> {
+    let help = verb.arg("--help").stdout_any().check();
     let flag = |line: &str| {
         let line = line.trim_start();
         let long = line.split(' ').find(|word| word.starts_with("--"))?;
@@ -324,6 +286,20 @@ fn the_table_of_keys_is_that_of_the_words() {
 }
 
 #[test]
+fn every_secret_of_a_home_is_listed() {
+    let page = read("man/bryo.1");
+    let source = read("src/plan/resolve/secrets.rs");
+    let secrets =
+        source.lines().filter_map(|line| line.strip_prefix("    \"")?.strip_suffix("\","));
+    let is_listed = |it: &&str| {
+        let item = format!(".Pa ~/{}", it.replace(' ', "\\ "));
+        page.lines().any(|line| line == item || line.starts_with(&format!("{item} ")))
+    };
+    let missing: Vec<_> = secrets.clone().filter(|it| !is_listed(it)).collect();
+    assert!(secrets.count() > 50 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_variable_that_is_read_is_documented() {
     let page = read("man/bryo.1");
     for source in Source::all("src", "rs") {
@@ -346,10 +322,20 @@ fn links_between_documents_lead_somewhere() {
     for document in ["README.md", "SECURITY.md", "CHANGELOG.md", "CONTRIBUTING.md"] {
         let text = read(document);
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let exists = target.contains("://") || place::tree().join(target).exists();
+            let exists = match target.strip_prefix('#') {
+                Some(anchor) => text.lines().any(|line| anchor_of(line) == Some(anchor.to_owned())),
+                None => target.contains("://") || place::tree().join(target).exists(),
+            };
             assert!(exists, "{document}: {target}");
         }
     }
+}
+
+/// As GitHub makes it of a heading.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    Some(kept.collect::<String>().replace(' ', "-"))
 }
 
 fn read(document: &str) -> String {

@@ -9,8 +9,12 @@
 #[macro_use]
 mod support;
 
+mod archive;
 mod bad_input;
+mod changes;
+mod changes_apply;
 mod confinement;
+mod diff;
 mod doctor;
 mod documents;
 mod environment;
@@ -34,6 +38,7 @@ mod self_test;
 mod streams;
 mod terminal;
 mod tools;
+mod r#try;
 mod view;
 mod view_flags;
 mod view_mounts;

@@ -3,6 +3,7 @@
 //! `git diff` to be read.
 
 mod cases;
+mod machines;
 
 use std::collections::BTreeSet;
 use std::fs;

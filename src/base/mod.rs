@@ -5,9 +5,11 @@
 
 pub mod duration;
 pub mod error;
+pub mod glob;
 pub mod idrange;
 pub mod path;
 pub mod port;
+pub mod progress;
 pub mod rate;
 pub mod size;
 pub mod syscall;

@@ -34,9 +34,11 @@ impl HostPath {
         &self.0
     }
 
+    /// Nothing is itself, without a slash behind it.
     #[must_use]
     pub fn join(&self, below: impl AsRef<Path>) -> Self {
-        Self(self.0.join(below))
+        let below = below.as_ref();
+        if below.as_os_str().is_empty() { self.clone() } else { Self(self.0.join(below)) }
     }
 
     /// Whether this path is `other` or below it.

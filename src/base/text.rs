@@ -57,13 +57,18 @@ fn is_dangerous(c: char) -> bool {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.as_bytes().utf8_chunks() {
-            for c in chunk.valid().chars() {
-                if is_dangerous(c) {
+            // In as few pieces as there can be: lists of names are long.
+            let mut rest = chunk.valid();
+            while let Some(at) = rest.find(is_dangerous) {
+                let (plain, dangerous) = rest.split_at(at);
+                f.write_str(plain)?;
+                let mut characters = dangerous.chars();
+                if let Some(c) = characters.next() {
                     write!(f, "{}", c.escape_default())?;
-                } else {
-                    write!(f, "{c}")?;
                 }
+                rest = characters.as_str();
             }
+            f.write_str(rest)?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }

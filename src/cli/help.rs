@@ -1,5 +1,6 @@
-//! How `bryo run` explains itself: one section a group of flags, each fitting a screen of 24 lines
-//! by 80 columns. The words come from the arguments themselves, so none can be forgotten here.
+//! How `bryo run` and `bryo try` explain themselves: one section a group of flags, each fitting a
+//! screen of 24 lines by 80 columns. The words come from the arguments themselves, so none can be
+//! forgotten here.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -15,15 +16,21 @@ const COLUMN: usize = 30;
 /// The heading of flags that are no words of a policy.
 const OPTIONS: &str = "Options";
 
-const LONG_ABOUT: &str = "Run COMMAND in a sandbox of its own, as an ordinary user.\n\n\
-    With no flag at all, COMMAND sees the system's programs, read-only; a home and a /tmp that are \
-    empty and gone afterwards; and the working directory, writable. It has no network, an \
-    environment of a few harmless variables, and no privilege, and it ends when bryo ends. \
-    Flags that show files apply in the order given: later ones win.";
+/// What the help of a verb says besides its flags.
+pub(super) struct Page {
+    about: &'static str,
+    after: &'static str,
+    examples: &'static str,
+}
 
-const AFTER: &str = "`bryo run --help` adds examples. bryo(1) tells all.";
-
-const AFTER_LONG: &str = "\
+pub(super) const RUN: Page = Page {
+    about: "Run COMMAND in a sandbox of its own, as an ordinary user.\n\n\
+        With no flag at all, COMMAND sees the system's programs, read-only; a home and a /tmp that \
+        are empty and gone afterwards; and the working directory, writable. It has no network, an \
+        environment of a few harmless variables, and no privilege, and it ends when bryo ends. \
+        Flags that show files apply in the order given: later ones win.",
+    after: "`bryo run --help` adds examples. bryo(1) tells all.",
+    examples: "\
 Examples:
   bryo run -- ./install.sh                no network, no home: untrusted scripts
   bryo run --profile build -- make        with network and the usual caches
@@ -35,9 +42,44 @@ Examples:
 Exit status: the command's own; 128+n killed by signal n; 124 out of time;
 125 bryo failed; 126 cannot execute; 127 not found.
 
-bryo(1) and bryo-policy(5) tell all; `bryo doctor`, what works on this machine.";
+bryo(1) and bryo-policy(5) tell all; `bryo doctor`, what works on this machine.",
+};
+
+pub(super) const TRY: Page = Page {
+    about: "Run COMMAND on your real files, and change none of them.\n\n\
+        It is `bryo run` with the working directory under an overlay: what COMMAND writes there is \
+        kept under a name. At the end you are asked what is to become of it, and later `bryo diff`, \
+        `bryo apply` and `bryo discard` do the same. It has no network unless you give it one: \
+        `--net`, or `--profile build` with the usual caches.",
+    after: "`bryo try --help` adds examples. bryo(1) tells all.",
+    examples: "\
+Examples:
+  bryo try --profile build -- npm install     with network and the usual caches
+  bryo try --home overlay -- ./install.sh     the real home too, without secrets
+  bryo try --root --system -- make install    and /usr, /etc and /opt
+  bryo try --apply-if-success -- make format  ask nothing
+
+Afterwards:
+  bryo diff NAME                              what it changed
+  bryo apply NAME src                         carry a part over, or all of it
+  bryo undo NAME                              take that back
+  bryo discard NAME                           throw the rest away
+
+Exit status: the command's own, as with `bryo run`; 125 if an apply failed.",
+};
 
 pub(super) const USAGE: &str = "bryo run [FLAGS] [--] COMMAND [ARGS]…";
+
+pub(super) const TRY_USAGE: &str = "bryo try [FLAGS] [--] COMMAND [ARGS]…";
+
+/// `bryo help VERB` as `bryo VERB --help`.
+pub(super) fn asked_by_verb(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|verb| verb == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    arguments
+}
 
 /// Whether the words may ask for help. Laying it out costs a start half as much as reading the
 /// command line does, so that is left out otherwise.
@@ -46,15 +88,15 @@ pub(super) fn is_asked(arguments: &[OsString]) -> bool {
 }
 
 /// Gives the command its help, laid out for this terminal.
-pub(super) fn explained(command: Command) -> Command {
+pub(super) fn explained(command: Command, page: &Page) -> Command {
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{{after-help}}",
         sections(&command, columns())
     );
     command
-        .long_about(LONG_ABOUT)
-        .after_help(AFTER)
-        .after_long_help(AFTER_LONG)
+        .long_about(page.about)
+        .after_help(page.after)
+        .after_long_help(page.examples)
         .help_template(template)
 }
 
@@ -65,7 +107,8 @@ pub(super) fn columns() -> usize {
 
 fn sections(command: &Command, width: usize) -> String {
     let mut headings: Vec<&str> = Vec::new();
-    let flags = || command.get_arguments().filter(|arg| !arg.is_positional());
+    let is_shown = |arg: &&Arg| !arg.is_positional() && !arg.is_hide_set();
+    let flags = || command.get_arguments().filter(is_shown);
     for heading in flags().map(heading_of) {
         if !headings.contains(&heading) {
             headings.push(heading);
@@ -132,12 +175,15 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::run;
+    use crate::cli::{run, r#try};
 
     #[test]
     fn each_group_fits_a_screen() {
-        for width in [80, 100] {
-            let text = sections(&run::command(), width);
+        for (width, command) in [80, 100]
+            .into_iter()
+            .flat_map(|width| [run::command(), r#try::command()].map(|command| (width, command)))
+        {
+            let text = sections(&command, width);
             for section in text.split("\n\n") {
                 assert!(section.lines().count() <= 24, "{section}");
                 assert!(section.lines().all(|line| line.chars().count() <= width), "{section}");

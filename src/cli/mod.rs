@@ -1,15 +1,25 @@
 //! The command line: one file a verb. A verb turns its flags into a Spec and its answer into text;
 //! only `print` speaks.
 
+mod apply;
+mod changes;
 mod completions;
+mod diff;
+mod discard;
 mod doctor;
 mod flags;
 mod help;
 mod integrity;
+mod keyboard;
+mod named;
 pub mod policy;
 mod print;
+mod progress;
 mod run;
+mod selection;
 mod self_test;
+mod stack;
+mod r#try;
 mod usage;
 
 use std::ffi::OsString;
@@ -24,8 +34,11 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     {
         return self_test::be_probe(words);
     }
+    let arguments = help::asked_by_verb(arguments);
     let command_line = match help::is_asked(&arguments) {
-        true => command().mut_subcommand("run", help::explained),
+        true => command()
+            .mut_subcommand("run", |run| help::explained(run, &help::RUN))
+            .mut_subcommand("try", |r#try| help::explained(r#try, &help::TRY)),
         false => command(),
     };
     let mut matches = match command_line.try_get_matches_from(&arguments) {
@@ -39,6 +52,12 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
     let result = match matches.remove_subcommand() {
         Some((verb, matches)) => match verb.as_str() {
             "run" => run::run(matches, &arguments),
+            "try" => r#try::run(&matches, &arguments),
+            "apply" => apply::run(&matches),
+            "diff" => diff::run(&matches),
+            "undo" => apply::undo(&matches),
+            "changes" => changes::run(&matches),
+            "discard" => discard::run(&matches),
             "policy" => policy(&matches),
             "doctor" => doctor::doctor(&matches),
             "completions" => completions::run(&matches, command()),
@@ -62,9 +81,16 @@ fn command() -> clap::Command {
         .disable_help_subcommand(true)
         .term_width(help::columns())
         .after_help(
-            "`bryo run -- bash` is a shell in a sandbox; `bryo run -h` lists what can be asked of it",
+            "`bryo run -- bash` is a shell in a sandbox, `bryo try -- bash` one that changes no file \
+             until you say so; `bryo VERB --help` tells the rest",
         )
         .subcommand(run::command())
+        .subcommand(r#try::command())
+        .subcommand(changes::command())
+        .subcommand(diff::command())
+        .subcommand(apply::command())
+        .subcommand(apply::undo_command())
+        .subcommand(discard::command())
         .subcommand(policy_command())
         .subcommand(doctor::command())
         .subcommand(completions::command())

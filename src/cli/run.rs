@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
-use crate::host::{Host, remedy};
+use crate::host::{Host, Needs, remedy};
 use crate::plan::{self, Plan};
 use crate::sandbox;
 use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
@@ -18,7 +18,13 @@ use super::{flags, help, integrity, print};
 pub(super) fn command() -> Command {
     let command = Command::new("run")
         .about("Run a command in a sandbox of its own")
-        .override_usage(help::USAGE)
+        .override_usage(help::USAGE);
+    add_arguments(command)
+}
+
+/// Everything that can be asked of a sandbox, and the command.
+pub(super) fn add_arguments(command: Command) -> Command {
+    let command = command
         .arg(
             Arg::new("plan")
                 .long("plan")
@@ -86,22 +92,37 @@ fn project_spec(place: &Place, named: Option<&PolicyFile>) -> Result<Spec> {
 }
 
 pub(super) fn run(matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
-    let plan = plan_for(&matches, arguments)?;
-    if matches.get_flag("plan") {
-        let json = serde_json::to_string_pretty(&plan).map_err(|e| Error::new(e.to_string()))?;
-        print::answer(&json);
-        return Ok(0);
-    }
-    if matches.get_flag("explain") {
-        print::answer(plan::explain(&plan).trim_end());
-        return Ok(0);
-    }
-    for warning in &plan.warnings {
-        print::warning(warning);
+    let plan = plan_for(&spec_of(&matches, arguments)?)?;
+    if is_only_shown(&matches) {
+        return show(&matches, &plan);
     }
     // All that was asked is in the plan; the processes of the sandbox need no copy of the rest.
     drop(matches);
-    let ended = sandbox::launch(&plan);
+    launch(&plan)
+}
+
+/// Whether the plan is wanted, and no sandbox.
+pub(super) fn is_only_shown(matches: &ArgMatches) -> bool {
+    matches.get_flag("plan") || matches.get_flag("explain")
+}
+
+pub(super) fn show(matches: &ArgMatches, plan: &Plan) -> Result<u8> {
+    if matches.get_flag("plan") {
+        let json = serde_json::to_string_pretty(plan).map_err(|e| Error::new(e.to_string()))?;
+        print::answer(&json);
+    } else {
+        print::answer(plan::explain(plan).trim_end());
+    }
+    Ok(0)
+}
+
+/// Runs the plan to its end; the exit status.
+pub(super) fn launch(plan: &Plan) -> Result<u8> {
+    for warning in &plan.warnings {
+        print::warning(warning);
+    }
+    let ended = sandbox::launch(plan);
+    print::a_command_has_written();
     let outcome = ended.outcome.map_err(with_remedy);
     if let Ok(outcome) = &outcome {
         if let Some(excess) = outcome.excess.filter(|_| !outcome.timed_out) {
@@ -117,13 +138,23 @@ pub(super) fn run(matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
     Ok(status)
 }
 
-fn plan_for(matches: &ArgMatches, arguments: &[OsString]) -> Result<Plan> {
+/// All that was asked.
+pub(super) fn spec_of(matches: &ArgMatches, arguments: &[OsString]) -> Result<Spec> {
     let mut spec = papers(matches)?;
     let command = matches.get_many::<OsString>("command").into_iter().flatten();
     spec.command = command.map(|word| Text::from(word.clone())).collect();
     check_network_mode_is_attached(arguments, &spec.command)?;
-    let host = Host::read(&plan::needs(&spec))?;
-    plan::resolve(&spec, &host).inspect_err(|error| {
+    Ok(spec)
+}
+
+pub(super) fn plan_for(spec: &Spec) -> Result<Plan> {
+    plan_by(spec, &plan::needs(spec))
+}
+
+/// The same, by needs that were added to.
+pub(super) fn plan_by(spec: &Spec, needs: &Needs) -> Result<Plan> {
+    let host = Host::read(needs)?;
+    plan::resolve(spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);
         }

@@ -14,12 +14,17 @@ pub(super) fn error(found: &clap::Error) -> Error {
     let argument = text(ContextKind::InvalidArg).map(|arg| word(&arg)).unwrap_or_default();
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let (message, meant) = match found.kind() {
+        ErrorKind::UnknownArgument if !argument.starts_with('-') => {
+            (format!("`{argument}` is a word too many"), None)
+        }
         ErrorKind::UnknownArgument => {
             (format!("there is no flag `{argument}`"), text(ContextKind::SuggestedArg))
         }
         ErrorKind::InvalidSubcommand => {
             let verb = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            (format!("there is no verb `{verb}`"), text(ContextKind::SuggestedSubcommand))
+            let near = || text(ContextKind::SuggestedSubcommand);
+            let meant = called_here(&verb).map(str::to_owned).or_else(near);
+            (format!("there is no verb `{verb}`"), meant)
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             ("no verb given".to_owned(), None)
@@ -45,6 +50,21 @@ pub(super) fn error(found: &clap::Error) -> Error {
         None => "`bryo --help` lists the verbs, `bryo VERB --help` their flags".to_owned(),
     };
     Error::new(message).hint(hint)
+}
+
+/// What other programs call the verbs of this one.
+fn called_here(verb: &str) -> Option<&'static str> {
+    Some(match verb {
+        "exec" | "start" | "shell" | "sh" => "run",
+        "attempt" | "test" | "preview" | "sandbox" => "try",
+        "list" | "ls" | "status" | "log" | "ps" => "changes",
+        "show" | "review" | "view" | "inspect" => "diff",
+        "commit" | "merge" | "accept" | "keep" | "install" | "save" => "apply",
+        "revert" | "unapply" | "rollback" | "reset" => "undo",
+        "drop" | "rm" | "remove" | "delete" | "clean" | "reject" => "discard",
+        "check" | "info" => "doctor",
+        _ => return None,
+    })
 }
 
 /// The flag alone: clap shows it with what it takes, `--ids <auto|subids|single>`.

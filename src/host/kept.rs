@@ -7,8 +7,10 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use crate::base::{HostPath, Text};
+use crate::base::{Error, HostPath, Result, Text};
 use crate::sys::file;
+
+use super::stack;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Kept {
@@ -16,6 +18,36 @@ pub struct Kept {
     pub driver: Text,
     /// By the number of the upper layer.
     pub lowers: BTreeMap<usize, HostPath>,
+}
+
+/// Kept layers that others are stacked on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Below {
+    pub directory: HostPath,
+    /// The word in its file `driver`.
+    pub driver: Text,
+    /// The directories that something was written over.
+    pub lowers: Vec<HostPath>,
+}
+
+/// Those of one directory, and those that they lie over in turn.
+pub(super) fn stack(directory: &HostPath) -> Result<Vec<Below>> {
+    let further = stack::below(directory)?;
+    [directory.clone()].into_iter().chain(further).map(read_below).collect()
+}
+
+fn read_below(directory: HostPath) -> Result<Below> {
+    let Some(kept) = read(&directory) else {
+        return Err(Error::new(format!("no layers are kept in `{directory}`")));
+    };
+    let is_written = |number: usize| {
+        let upper = directory.join(Path::new(&number.to_string())).join("upper");
+        file::open_path_for_reading(upper.as_path())
+            .is_ok_and(|upper| file::names_in(upper.as_fd()).is_ok_and(|names| !names.is_empty()))
+    };
+    let lowers = kept.lowers.into_iter().filter(|(number, _)| is_written(*number));
+    let lowers = lowers.map(|(_, lower)| lower).collect();
+    Ok(Below { directory, driver: kept.driver, lowers })
 }
 
 /// `None`: nothing was kept there yet.

@@ -11,6 +11,7 @@ pub mod findings;
 mod git_config;
 mod kept;
 mod kernel;
+mod memory;
 mod mounts;
 mod needs;
 mod overlay;
@@ -19,6 +20,7 @@ mod programs;
 pub mod remedy;
 mod repository;
 mod resolver;
+pub mod stack;
 mod subids;
 
 pub use crate::sys::rlimit::Bounds;
@@ -27,7 +29,7 @@ pub use cgroup::{Cgroup, Cgroups, Inhabitants, Through, UserManager, Way};
 pub use contents::Contents;
 pub use data_directory::DataDirectory;
 pub use disk::Disks;
-pub use kept::Kept;
+pub use kept::{Below, Kept};
 pub use kernel::Kernel;
 pub use mounts::{MountPoint, parse_mountinfo};
 pub use needs::Needs;
@@ -62,6 +64,8 @@ pub struct Host {
     pub data: DataDirectory,
     /// What the directory for kept overlays holds.
     pub kept: Option<Kept>,
+    /// What those hold that the overlays are stacked on, from the top down.
+    pub below: Vec<Below>,
     pub mounts: Vec<MountPoint>,
     pub resolver: ResolverConfig,
     pub contents: Contents,
@@ -114,7 +118,7 @@ impl Host {
                 Err("not looked for".to_owned())
             },
             overlay: if needs.overlay {
-                OverlayAbility::probe()
+                OverlayAbility::probe_or_remember(needs.memory.as_ref())
             } else {
                 OverlayAbility::default()
             },
@@ -122,6 +126,13 @@ impl Host {
                 let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
                 kept::read(&HostPath::resolve(typed.as_os_str(), &base, &account.home))
             }),
+            below: match &needs.below {
+                Some(typed) => {
+                    let base = cwd.clone().unwrap_or_else(|| HostPath::absolute("/"));
+                    kept::stack(&HostPath::resolve(typed.as_os_str(), &base, &account.home))?
+                }
+                None => Vec::new(),
+            },
             mounts: if needs.overlay { mounts::read() } else { Vec::new() },
             resolver: if needs.resolver {
                 ResolverConfig::read()

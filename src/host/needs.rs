@@ -1,13 +1,17 @@
 //! Which facts a run depends on, so that no others are paid for.
 
-use crate::base::Text;
+use crate::base::{HostPath, Text};
 
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Needs {
     pub subids: bool,
     pub overlay: bool,
+    /// Where it may be noted that the kernel's overlayfs works.
+    pub memory: Option<HostPath>,
     /// The directory of kept overlays, as it was typed.
     pub kept: Option<Text>,
+    /// The directory of kept overlays that others are stacked on, as it was typed.
+    pub below: Option<Text>,
     pub user_network: bool,
     pub resolver: bool,
     /// Who could bound a sandbox as a whole.

@@ -5,12 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::base::{Context, Error, Result};
+use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::clone::{CloneFlags, Fork, clone3};
 use crate::sys::file::{self, Links};
 use crate::sys::mount::{self, FsOption, MountAttr};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::{entry, process, socket};
+
+use super::memory::Memory;
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OverlayAbility {
@@ -29,6 +31,21 @@ impl OverlayAbility {
     pub(super) fn probe() -> Self {
         let reason = |result: Result<()>| result.err().map(|why| why.to_string());
         Self { kernel: reason(try_kernel_overlay()), fuse_device: reason(try_fuse_device()) }
+    }
+
+    /// The same, without the probe of a kernel that is known to work: what it was noted for by
+    /// mistake would be told by the mount itself.
+    pub(super) fn probe_or_remember(memory: Option<&HostPath>) -> Self {
+        let Some(memory) = memory.and_then(Memory::at) else { return Self::probe() };
+        if memory.says_that_it_works() {
+            let fuse_device = try_fuse_device().err().map(|why| why.to_string());
+            return Self { kernel: None, fuse_device };
+        }
+        let ability = Self::probe();
+        if ability.kernel.is_none() {
+            memory.note_that_it_works();
+        }
+        ability
     }
 }
 

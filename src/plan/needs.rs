@@ -7,7 +7,7 @@ use crate::spec::{
     ViewWish,
 };
 
-use super::resolve::defaults;
+use super::resolve::{defaults, secrets};
 
 /// What must be read before this spec can be resolved.
 #[must_use]
@@ -36,8 +36,16 @@ pub fn needs(spec: &Spec) -> Needs {
     if let Some(HomeMode::Directory(directory)) = spec.home.as_ref().map(|h| &h.value) {
         needs.paths.push(directory.clone());
     }
+    if overlays_system(spec) {
+        needs.paths.extend(defaults::OVERLAID.map(Text::from));
+        needs.paths.extend(defaults::HOST_NAMES.map(Text::from));
+    }
+    if overlays_home(spec) {
+        needs.paths.extend(secrets::secrets().map(|path| Text::from(format!("~/{path}"))));
+    }
     needs.paths.extend(spec.overlay_dir.iter().map(|dir| dir.value.clone()));
     needs.kept = spec.overlay_dir.as_ref().map(|dir| dir.value.clone());
+    needs.below = spec.overlay_below.as_ref().map(|dir| dir.value.clone());
     for wish in &spec.view {
         match &wish.value {
             ViewWish::Bind { source, .. } | ViewWish::Overlay { source, .. } => {
@@ -72,7 +80,8 @@ pub(super) fn may_use_many_ids(spec: &Spec) -> bool {
         IdsMode::Single => false,
         IdsMode::Subids => true,
         IdsMode::Auto => {
-            spec.root.as_ref().is_some_and(|root| root.value)
+            // What is written to the system is to be the user's own, who may apply it.
+            spec.root.as_ref().is_some_and(|root| root.value) && !overlays_system(spec)
                 || spec.user.is_some()
                 || spec.rootfs.is_some()
         }
@@ -96,5 +105,15 @@ fn bounds_as_a_whole(spec: &Spec) -> bool {
 
 fn makes_overlays(spec: &Spec) -> bool {
     spec.rootfs.as_ref().is_some_and(|rootfs| rootfs.value.mode == RootfsMode::Overlay)
+        || overlays_home(spec)
+        || overlays_system(spec)
         || spec.view.iter().any(|wish| matches!(wish.value, ViewWish::Overlay { .. }))
+}
+
+fn overlays_home(spec: &Spec) -> bool {
+    spec.home.as_ref().is_some_and(|home| home.value == HomeMode::Overlay)
+}
+
+fn overlays_system(spec: &Spec) -> bool {
+    spec.rootfs.is_none() && spec.system.as_ref().is_some_and(|system| system.value)
 }

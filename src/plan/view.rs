@@ -135,6 +135,12 @@ pub struct Upper(pub usize);
 pub struct OverlayPlan {
     pub driver: OverlayDriverPlan,
     pub scratch: ScratchPlan,
+    /// Kept layers between the uppers and what they lie over, from the top down: read, never written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub below: Vec<HostPath>,
+    /// Those over files of root, which are to be root's inside as well, though he is another.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub of_root: Vec<Upper>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize)]

@@ -165,7 +165,7 @@ impl Sandbox<'_> {
             if self.terminal.as_ref().is_some_and(Outside::has_come_forward) {
                 self.go_on()?;
             }
-            self.limits.tick(&self.init)?;
+            self.limits.tick(&self.init);
             match self.clock.tick() {
                 Tick::NotYet => {}
                 Tick::TimeIsOver => {
@@ -174,9 +174,7 @@ impl Sandbox<'_> {
                     self.order(&Order::Signal(signal::SIGCONT))?;
                 }
                 // By the one way that needs no answer from inside.
-                Tick::GraceIsOver => {
-                    process::signal_pidfd(self.init.pidfd.as_fd(), signal::SIGKILL)?;
-                }
+                Tick::GraceIsOver => self.init.kill(),
             }
         }
     }
@@ -384,7 +382,8 @@ impl Sandbox<'_> {
         self.init.kill();
         self.limits.wait_for_end(self.init.pid);
         self.helpers.clear();
-        self.overlays.end(&self.init, self.scratch.as_ref());
-        self.terminal.as_mut().map_or(Ok(()), Outside::check).and(self.relayed.finish())
+        let overlays = self.overlays.end(&self.init, self.scratch.as_ref());
+        let terminal = self.terminal.as_mut().map_or(Ok(()), Outside::check);
+        terminal.and(self.relayed.finish()).and(overlays)
     }
 }

@@ -7,6 +7,7 @@ mod caller;
 mod clock;
 mod command;
 mod confine;
+mod every_id;
 mod helper;
 mod identity;
 mod init;
@@ -25,15 +26,19 @@ mod terminal;
 mod view;
 mod wire;
 
+use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
+
 use crate::base::{Error, Result};
-use crate::plan::Plan;
+use crate::plan::{Identity, Plan};
 use crate::sys::process::Change;
 
 use integrity::Watch;
 use status::Status;
 
-pub use integrity::{Change as Became, Cut, Finding, Integrity, What};
+pub use integrity::{Change as Became, Cut, Finding, Integrity, What, obeyed_by};
 pub use limits::{Excess, Usage};
+pub use overlay::{Lock, Locked, check_is_whole, renew};
 
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -70,6 +75,20 @@ impl Outcome {
 /// Tells `--status-fd` of a run that failed before there was a plan.
 pub fn report_failure(number: i32, error: &Error) {
     Status::of_descriptor(number).ended(&Err(error.clone()));
+}
+
+/// Removes a directory that a sandbox wrote to, by its name in another one.
+pub fn remove_tree(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    overlay::remove_tree(parent, name)
+}
+
+/// The same where files of subordinate ids are in it, with the maps of this identity.
+pub fn remove_tree_of_every_id(
+    identity: &Identity,
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+) -> Result<()> {
+    every_id::remove_tree(identity, parent, name)
 }
 
 /// How a run ended, and what it left behind: whoever makes it fail hides nothing by that.

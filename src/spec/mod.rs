@@ -51,9 +51,12 @@ pub struct Spec {
     /// In the order given: later wins.
     pub view: Vec<Sourced<ViewWish>>,
     pub home: Option<Sourced<HomeMode>>,
+    pub system: Option<Sourced<bool>>,
     pub workdir: Option<Sourced<Text>>,
     pub overlay_driver: Option<Sourced<OverlayDriver>>,
     pub overlay_dir: Option<Sourced<Text>>,
+    /// Kept layers that the overlays are stacked on: the directory of the uppermost.
+    pub overlay_below: Option<Sourced<Text>>,
 
     pub net: Option<Sourced<NetworkMode>>,
     pub publish: Vec<Sourced<Publish>>,
@@ -111,9 +114,11 @@ impl Spec {
             rootfs,
             view,
             home,
+            system,
             workdir,
             overlay_driver,
             overlay_dir,
+            overlay_below,
             net,
             publish,
             dns,
@@ -158,9 +163,11 @@ impl Spec {
             rootfs: rootfs.or(weaker.rootfs),
             view: list(view, weaker.view),
             home: home.or(weaker.home),
+            system: system.or(weaker.system),
             workdir: workdir.or(weaker.workdir),
             overlay_driver: overlay_driver.or(weaker.overlay_driver),
             overlay_dir: overlay_dir.or(weaker.overlay_dir),
+            overlay_below: overlay_below.or(weaker.overlay_below),
             net: net.or(weaker.net),
             publish: list(publish, weaker.publish),
             // Resolvers are a list that is asked in order: the stronger one replaces it.

@@ -10,6 +10,8 @@ pub const PROJECT_POLICY: &str = "bryo.toml";
 pub enum Origin {
     /// A flag of the command line: its word.
     Flag(&'static str),
+    /// The verb itself.
+    Verb(&'static str),
     /// A key of a policy file.
     Policy { file: String, line: usize, key: &'static str },
     /// A key of the policy found in the working directory, which is not trusted.
@@ -23,7 +25,7 @@ impl Origin {
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Flag(word) => word,
+            Self::Flag(word) | Self::Verb(word) => word,
             Self::Policy { key, .. } | Self::Project { key, .. } | Self::Profile { key, .. } => key,
         }
     }
@@ -33,6 +35,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(word) => write!(f, "--{word}"),
+            Self::Verb(verb) => write!(f, "bryo {verb}"),
             Self::Policy { file, line, key } => write!(f, "{file}:{line}: {key}"),
             Self::Project { line, key } => write!(f, "{PROJECT_POLICY}:{line}: {key}"),
             Self::Profile { name, key } => write!(f, "profile `{name}`: {key}"),

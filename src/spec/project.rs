@@ -84,7 +84,7 @@ fn is_bound(origin: &Origin) -> bool {
 fn line_of(origin: &Origin) -> usize {
     match origin {
         Origin::Project { line, .. } | Origin::Policy { line, .. } => *line,
-        Origin::Flag(_) | Origin::Profile { .. } => 1,
+        Origin::Flag(_) | Origin::Verb(_) | Origin::Profile { .. } => 1,
     }
 }
 

@@ -53,6 +53,8 @@ pub struct RootfsWish {
 pub enum HomeMode {
     /// Empty, gone afterwards.
     Private,
+    /// The real one under an overlay, without what is secret in it.
+    Overlay,
     /// A directory of the host that lasts.
     Directory(Text),
 }
@@ -81,6 +83,7 @@ impl HomeMode {
     pub fn parse(text: &OsStr) -> Result<Self, String> {
         match text.as_bytes() {
             b"private" => Ok(Self::Private),
+            b"overlay" => Ok(Self::Overlay),
             b"" => Err("an empty path is no home".to_owned()),
             _ => Ok(Self::Directory(text.into())),
         }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 
 use super::call::{Errno, Named, Result};
+use super::facts::Moment;
 use super::file::FileStatus;
 
 /// The times of an inode, to be given to another one.
@@ -114,6 +115,33 @@ pub fn rename_between(
     fs::renameat(from, name, to, new_name).named(|| format!("renameat({name:?}, {new_name:?})"))
 }
 
+/// Gives what is at a host path another one, over whatever bore that.
+pub fn rename_path(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).named(|| format!("rename({from:?}, {to:?})"))
+}
+
+/// Gives each of two names, which must both exist, what the other one had, in one step.
+pub fn exchange(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    other: &OsStr,
+) -> Result<()> {
+    fs::renameat_with(from, name, to, other, fs::RenameFlags::EXCHANGE)
+        .named(|| format!("renameat2({name:?}, {other:?}, RENAME_EXCHANGE)"))
+}
+
+/// Gives a name another place, where nothing may be.
+pub fn rename_to_free(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::renameat_with(from, name, to, new_name, fs::RenameFlags::NOREPLACE)
+        .named(|| format!("renameat2({name:?}, {new_name:?}, RENAME_NOREPLACE)"))
+}
+
 pub fn change_owner(fd: BorrowedFd<'_>, uid: u32, gid: u32) -> Result<()> {
     let (owner, group) = (fs::Uid::from_raw(uid), fs::Gid::from_raw(gid));
     fs::fchown(fd, Some(owner), Some(group)).named(|| format!("fchown({uid}, {gid})"))
@@ -123,12 +151,127 @@ pub fn change_mode(fd: BorrowedFd<'_>, mode: u32) -> Result<()> {
     fs::fchmod(fd, Mode::from_raw_mode(mode)).named(|| format!("fchmod({mode:o})"))
 }
 
+/// The mode of a name, which is not followed if it is a link. By way of a descriptor, for
+/// fchmodat(2) itself follows links before Linux 6.6.
+pub fn change_mode_at(directory: BorrowedFd<'_>, name: &OsStr, mode: u32) -> Result<()> {
+    let call = || format!("fchmodat({name:?}, {mode:o})");
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = fs::openat(directory, name, flags, Mode::empty()).named(call)?;
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    fs::chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty()).named(call)
+}
+
 pub fn change_times(fd: BorrowedFd<'_>, times: &Times) -> Result<()> {
     fs::futimens(fd, &times.0).named(|| "futimens".to_owned())
 }
 
+/// The time of the last modification of a name, which is not followed if it is a link.
+pub fn change_modified_at(directory: BorrowedFd<'_>, name: &OsStr, modified: Moment) -> Result<()> {
+    let time = |seconds, nanoseconds| fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = fs::Timestamps {
+        last_access: time(0, fs::UTIME_OMIT),
+        last_modification: time(modified.seconds, modified.nanoseconds.into()),
+    };
+    fs::utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+        .named(|| format!("utimensat({name:?})"))
+}
+
 pub fn set_attribute(fd: BorrowedFd<'_>, name: &str, value: &[u8]) -> Result<()> {
     fs::fsetxattr(fd, name, value, fs::XattrFlags::empty()).named(|| format!("fsetxattr({name})"))
+}
+
+pub fn remove_attribute(fd: BorrowedFd<'_>, name: &str) -> Result<()> {
+    fs::fremovexattr(fd, name).named(|| format!("fremovexattr({name})"))
+}
+
+/// The time of the last modification; that of the last access stays.
+pub fn change_modified(fd: BorrowedFd<'_>, modified: Moment) -> Result<()> {
+    let time = |seconds, nanoseconds| fs::Timespec { tv_sec: seconds, tv_nsec: nanoseconds };
+    let times = fs::Timestamps {
+        last_access: time(0, fs::UTIME_OMIT),
+        last_modification: time(modified.seconds, modified.nanoseconds.into()),
+    };
+    fs::futimens(fd, &times).named(|| "futimens".to_owned())
+}
+
+/// The character device 0:0 by which an overlay says that a name is deleted; everybody may make
+/// one (Linux 5.8, commit a3c751a50fe6).
+pub fn make_whiteout_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    let device = fs::makedev(0, 0);
+    fs::mknodat(directory, name, fs::FileType::CharacterDevice, Mode::empty(), device)
+        .named(|| format!("mknodat({name:?}, 0:0)"))
+}
+
+pub fn make_fifo_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    fs::mknodat(directory, name, fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)
+        .named(|| format!("mknodat({name:?}, FIFO)"))
+}
+
+/// Gives a file another name, which is free. A link is not followed.
+pub fn link_at(
+    from: BorrowedFd<'_>,
+    name: &OsStr,
+    to: BorrowedFd<'_>,
+    new_name: &OsStr,
+) -> Result<()> {
+    fs::linkat(from, name, to, new_name, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new_name:?})"))
+}
+
+/// Copies what is left of one file to the other: shared blocks where the filesystem can, holes as
+/// holes.
+pub fn copy_content(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> Result<()> {
+    if fs::ioctl_ficlone(to, from).is_ok() {
+        return Ok(());
+    }
+    let size = fs::fstat(from).named(|| "fstat".to_owned())?.st_size as u64;
+    let mut at = 0;
+    while at < size {
+        let data = match fs::seek(from, fs::SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => break,
+            // A filesystem that knows no holes.
+            Err(rustix::io::Errno::INVAL) => at,
+            Err(e) => return Err(e).named(|| "lseek(SEEK_DATA)".to_owned()),
+        };
+        let end = fs::seek(from, fs::SeekFrom::Hole(data)).unwrap_or(size);
+        copy_range(from, to, data, end)?;
+        at = end;
+    }
+    fs::ftruncate(to, size).named(|| format!("ftruncate({size})"))
+}
+
+fn copy_range(from: BorrowedFd<'_>, to: BorrowedFd<'_>, begin: u64, end: u64) -> Result<()> {
+    let mut buffer = vec![0; 1 << 17];
+    let mut at = begin;
+    while at < end {
+        let length = buffer.len().min(usize::try_from(end - at).unwrap_or(usize::MAX));
+        let read = rustix::io::retry_on_intr(|| rustix::io::pread(from, &mut buffer[..length], at))
+            .named(|| "pread".to_owned())?;
+        if read == 0 {
+            break;
+        }
+        write_at(to, &buffer[..read], at)?;
+        at += read as u64;
+    }
+    Ok(())
+}
+
+/// Over what is there, leaving what is behind it.
+pub fn write_at(fd: BorrowedFd<'_>, bytes: &[u8], at: u64) -> Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let rest = &bytes[done..];
+        done += rustix::io::retry_on_intr(|| rustix::io::pwrite(fd, rest, at + done as u64))
+            .named(|| "pwrite".to_owned())?;
+    }
+    Ok(())
+}
+
+/// Gives a file of a directory another name in it, which must be free.
+pub fn make_link(directory: BorrowedFd<'_>, name: &OsStr, new: &OsStr) -> Result<()> {
+    fs::linkat(directory, name, directory, new, AtFlags::empty())
+        .named(|| format!("linkat({name:?}, {new:?})"))
 }
 
 pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {
@@ -138,7 +281,16 @@ pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {
 /// Locks a file or directory for this open file (flock(2)), which forks share; `false` if another
 /// one holds it.
 pub fn try_lock(fd: BorrowedFd<'_>) -> Result<bool> {
-    match fs::flock(fd, fs::FlockOperation::NonBlockingLockExclusive) {
+    lock(fd, fs::FlockOperation::NonBlockingLockExclusive)
+}
+
+/// The same with others who do no more than this.
+pub fn try_lock_with_others(fd: BorrowedFd<'_>) -> Result<bool> {
+    lock(fd, fs::FlockOperation::NonBlockingLockShared)
+}
+
+fn lock(fd: BorrowedFd<'_>, operation: fs::FlockOperation) -> Result<bool> {
+    match fs::flock(fd, operation) {
         Ok(()) => Ok(true),
         Err(e) if Errno(e.raw_os_error()) == Errno::EAGAIN => Ok(false),
         Err(e) => Err(e).named(|| "flock".to_owned()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 
-use super::call::{Named, Result};
+use super::call::{Errno, Named, Result};
 
 /// What kind of thing an inode is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -171,17 +171,39 @@ pub fn sync(fd: BorrowedFd<'_>) -> Result<()> {
     fs::fsync(fd).named(|| format!("fsync({})", fd.as_raw_fd()))
 }
 
+/// Waits until everything written to the filesystem of a descriptor is on the disk (`syncfs(2)`).
+pub fn sync_filesystem(fd: BorrowedFd<'_>) -> Result<()> {
+    fs::syncfs(fd).named(|| format!("syncfs({})", fd.as_raw_fd()))
+}
+
 /// The names in a directory that is open for reading, without `.` and `..`.
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<OsString>> {
-    let call = || format!("getdents({})", directory.as_raw_fd());
     let mut names = Vec::new();
+    each_name_in(directory, |name| names.push(OsString::from_vec(name.to_vec())))?;
+    Ok(names)
+}
+
+/// The same, one by one.
+pub fn each_name_in(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8])) -> Result<()> {
+    let call = || format!("getdents({})", directory.as_raw_fd());
     for entry in fs::Dir::read_from(directory).named(call)? {
-        let name = entry.named(call)?.file_name().to_bytes().to_vec();
-        if !matches!(name.as_slice(), b"." | b"..") {
-            names.push(OsString::from_vec(name));
+        let entry = entry.named(call)?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            take(name);
         }
     }
-    Ok(names)
+    Ok(())
+}
+
+pub fn is_empty_directory(directory: BorrowedFd<'_>) -> Result<bool> {
+    let call = || format!("getdents({})", directory.as_raw_fd());
+    for entry in fs::Dir::read_from(directory).named(call)? {
+        if !matches!(entry.named(call)?.file_name().to_bytes(), b"." | b"..") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Makes an empty regular file in a directory, for a file to be mounted on.
@@ -338,6 +360,19 @@ pub fn change_directory_to(fd: BorrowedFd<'_>) -> Result<()> {
 pub fn tmpfs_has_user_xattrs() -> bool {
     let Ok(file) = fs::memfd_create(c"bryo-probe", fs::MemfdFlags::CLOEXEC) else { return false };
     fs::fsetxattr(&file, c"user.bryo", b"1", fs::XattrFlags::empty()).is_ok()
+}
+
+/// Whether this process may make and remove names in an open directory, by what it is and not by
+/// who called it (faccessat2(2), AT_EACCESS); what says no.
+pub fn may_make_names_in(directory: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
+    let access = fs::Access::WRITE_OK | fs::Access::EXEC_OK;
+    fs::accessat(directory, ".", access, AtFlags::EACCESS).map_err(|e| Errno(e.raw_os_error()))
+}
+
+/// How much a filesystem takes yet of this user (`statvfs(3)`, f_bavail).
+pub fn free_bytes(path: &Path) -> Result<u64> {
+    let answer = fs::statvfs(path).named(|| format!("statvfs({path:?})"))?;
+    Ok(answer.f_bavail.saturating_mul(answer.f_frsize))
 }
 
 /// Whether this user may read a name in a directory (`faccessat(2)`, R_OK).

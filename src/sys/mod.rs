@@ -9,9 +9,12 @@
 mod call;
 
 pub mod capability;
+pub mod clock;
 pub mod clone;
 pub mod entry;
 pub mod epoll;
+pub mod extent;
+pub mod facts;
 pub mod file;
 pub mod inode;
 pub mod keyring;
@@ -22,6 +25,7 @@ pub mod namespace;
 pub mod netlink;
 pub mod poll;
 pub mod process;
+pub mod random;
 pub mod rlimit;
 pub mod seccomp;
 pub mod signal;

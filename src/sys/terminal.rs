@@ -88,6 +88,20 @@ impl Settings {
             .named(|| "tcsetattr".to_owned())
     }
 
+    /// The same, and what was typed before is forgotten.
+    pub fn apply_afresh(&self, terminal: BorrowedFd<'_>) -> Result<()> {
+        termios::tcsetattr(terminal, OptionalActions::Flush, &self.0)
+            .named(|| "tcsetattr".to_owned())
+    }
+
+    /// The same, writing as those others do.
+    #[must_use]
+    pub fn with_own_output_of(&self, other: &Self) -> Self {
+        let mut own = self.0.clone();
+        own.output_modes = other.0.output_modes;
+        Self(own)
+    }
+
     /// The same terminal, passing every byte through untouched (cfmakeraw(3)).
     #[must_use]
     pub fn raw(&self) -> Self {

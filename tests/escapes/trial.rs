@@ -132,7 +132,9 @@ impl Aftermath {
 
     /// Whether a line of the launcher's names this.
     pub(crate) fn says(&self, name: &str) -> bool {
-        self.said.lines().any(|line| line.starts_with("bryo: ") && line.contains(name))
+        // At a terminal its first line may follow blanks and a return to the first column.
+        let lines = self.said.split(['\n', '\r']);
+        lines.filter(|line| line.starts_with("bryo: ")).any(|line| line.contains(name))
     }
 
     /// All that was said, for a fault.

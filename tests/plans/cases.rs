@@ -2,14 +2,15 @@
 
 use std::ffi::OsStr;
 
+use bryo::base::Text;
 use bryo::base::syscall::Abi;
-use bryo::base::{HostPath, Text};
-use bryo::host::{Cgroups, Host, Inhabitants, Kept, PathFact};
+use bryo::host::{Host, Inhabitants};
 use bryo::spec::word::Takes;
 use bryo::spec::words::find;
-use bryo::spec::{Layers, Origin, Spec, policy, profile};
+use bryo::spec::{Layers, Origin, Sourced, Spec, policy, profile};
 
-use crate::support::host::{everything, everything_but, git_facts, home_on_a_server, own_cgroup};
+use super::machines::*;
+use crate::support::host::{everything, everything_but, home_on_a_server, own_cgroup};
 
 pub(super) struct Case {
     pub(super) name: &'static str,
@@ -37,6 +38,16 @@ fn case(name: &'static str, host: Host, flags: &[&str]) -> Case {
     Case { name, host, spec, words }
 }
 
+/// On top of what is kept in `~/below`, and kept in turn.
+fn stacked(name: &'static str, host: Host, flags: &[&str]) -> Case {
+    let mut case = case(name, host, flags);
+    let sourced =
+        |path: &str| Some(Sourced { value: Text::from(path), origin: Origin::Flag("stack") });
+    case.spec.overlay_dir = sourced("~/kept");
+    case.spec.overlay_below = sourced("~/below");
+    case
+}
+
 fn layered(name: &'static str, host: Host, layers: Layers) -> Case {
     let mut case = case(name, host, &[]);
     case.spec = Spec { command: case.spec.command, ..layers.merged() };
@@ -48,6 +59,9 @@ pub(super) fn plans() -> Vec<Case> {
     let with_subids = "--ids=subids";
     vec![
         case("default", everything(), &[]),
+        case("home-overlay", everything_but(secrets), &["--home=overlay"]),
+        case("home-overlay-elsewhere", everything_but(away), &["--home=overlay"]),
+        case("system", everything_but(system), &["--root", "--system"]),
         case("submodules", everything_but(submodules), &["--integrity=off"]),
         case("nothing-installed", everything_but(bare), &["--root"]),
         case("root", everything(), &["--root"]),
@@ -77,6 +91,7 @@ pub(super) fn plans() -> Vec<Case> {
             everything_but(kept_by_fuse),
             &["--overlay=/opt", "--overlay-dir=~/kept"],
         ),
+        stacked("overlay-stacked", everything_but(below_by_fuse), &["--overlay=/opt"]),
         case("overlay-on-disk", everything_but(scratch_on_disk), &["--overlay=/opt"]),
         case(
             "every-kind-of-layer",
@@ -250,6 +265,13 @@ pub(super) fn refusals() -> Vec<Case> {
         case("grace-without-timeout", everything(), &["--grace=2s"]),
         case("no-overlay-at-all", everything_but(bare), &["--overlay=/opt"]),
         case("no-fuse", everything_but(bare), &["--overlay=/opt", "--overlay-driver=fuse"]),
+        stacked("stacked-elsewhere", everything_but(below_by_fuse), &["--overlay=/srv/data"]),
+        stacked(
+            "stacked-by-another-driver",
+            everything_but(below_by_fuse),
+            &["--overlay=/opt", "--overlay-driver=kernel"],
+        ),
+        stacked("stacked-on-two-drivers", everything_but(below_by_both), &["--overlay=/opt"]),
         case(
             "kept-by-another-driver",
             everything_but(kept_by_fuse),
@@ -268,6 +290,14 @@ pub(super) fn refusals() -> Vec<Case> {
         case("dest-is-root", everything(), &["--tmpfs=/"]),
         case("rootfs-is-the-host", everything_but(root_is_there), &["--rootfs=/"]),
         case("rootfs-is-a-file", everything(), &["--rootfs=/srv/motd"]),
+        case("home-overlay-in-a-secret", everything_but(in_secret), &["--home=overlay"]),
+        case("home-overlay-in-a-rootfs", everything(), &["--home=overlay", "--rootfs=/srv/rootfs"]),
+        case("system-without-root", everything_but(system), &["--system"]),
+        case(
+            "system-by-the-kernel",
+            everything_but(system),
+            &["--root", "--system", "--overlay-driver=kernel"],
+        ),
         case("home-is-the-real-one", everything(), &["--home=~"]),
         case("seccomp-misspelt", everything(), &["--seccomp=/srv/misspelt.json"]),
         case("seccomp-unreadable", everything(), &["--seccomp=/srv/secret"]),
@@ -310,87 +340,6 @@ pub(super) fn refusals() -> Vec<Case> {
     ]
 }
 
-fn path(path: &str) -> HostPath {
-    HostPath::absolute(path)
-}
-
 fn of_policy(text: &str) -> Spec {
     policy::parse("lab.toml", text, &path("/home/ada/project")).unwrap().spec
-}
-
-fn no_subids(host: &mut Host) {
-    host.subids = Err("no range for `ada` in /etc/subuid".to_owned());
-}
-
-fn no_filters(host: &mut Host) {
-    host.kernel.seccomp = Err("the kernel was built without filters of system calls");
-}
-
-fn no_controllers(host: &mut Host) {
-    let own = Err("cgroup v2 has no controllers here, v1 holds them".to_owned());
-    host.cgroups = Cgroups { own, manager: None };
-}
-
-fn alone_with(host: &mut Host, controllers: &[&str]) {
-    let own = Ok(vec![own_cgroup(Inhabitants::ThisProcess, controllers)]);
-    host.cgroups = Cgroups { own, manager: None };
-}
-
-fn no_network(host: &mut Host) {
-    (host.programs.slirp4netns, host.programs.pasta) = (None, None);
-}
-
-fn no_overlay(host: &mut Host) {
-    host.overlay.kernel = Some("the kernel refuses overlayfs in a user namespace".to_owned());
-}
-
-fn old_tmpfs(host: &mut Host) {
-    host.kernel.tmpfs_has_user_xattrs = false;
-}
-
-fn kept_by_fuse(host: &mut Host) {
-    let lowers = [(0, HostPath::absolute("/opt"))].into();
-    host.kept = Some(Kept { driver: Text::from("fuse"), lowers });
-}
-
-fn scratch_on_disk(host: &mut Host) {
-    host.environment.push((Text::from("BRYO_SCRATCH"), Text::from("/var/tmp/ada")));
-}
-
-/// Only the kernel, and of that the least.
-fn bare(host: &mut Host) {
-    no_subids(host);
-    no_overlay(host);
-    host.programs = bryo::host::Programs::default();
-    host.overlay.fuse_device = Some("`/dev/fuse` does not exist".to_owned());
-}
-
-fn in_home(host: &mut Host) {
-    host.cwd = Some(host.account.home.clone());
-    let real = host.account.home.clone();
-    host.paths.insert(real.clone(), PathFact::Directory { real });
-}
-
-fn root_is_there(host: &mut Host) {
-    host.paths.insert(path("/"), PathFact::Directory { real: path("/") });
-}
-
-fn large_uid(host: &mut Host) {
-    (host.account.uid, host.account.gid) = (3_000_000_000, 3_000_000_001);
-}
-
-fn real_root(host: &mut Host) {
-    (host.account.uid, host.account.gid, host.kernel.effective_uid) = (0, 0, 0);
-    host.account.name = "root".to_owned();
-    host.account.group_name = "root".to_owned();
-    host.account.home = path("/root");
-}
-
-/// A submodule, and more of them than are guarded.
-fn submodules(host: &mut Host) {
-    host.git = git_facts(
-        &[".git", ".git/modules", ".git/modules/lib", "lib"],
-        &[".git/config", ".git/modules/lib/config", ".git/modules/lib/hooks", "lib/.git"],
-    );
-    host.git.more = true;
 }

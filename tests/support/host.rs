@@ -54,6 +54,7 @@ pub(crate) fn everything() -> Host {
             no_layers: None,
         },
         kept: None,
+        below: Vec::new(),
         mounts: vec![mount("/"), mount("/srv/data/disk")],
         resolver: ResolverConfig::parse("nameserver 127.0.0.53\nsearch example.test\n"),
         contents: contents(),

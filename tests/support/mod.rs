@@ -14,6 +14,8 @@
 //! skip!       a test that this machine cannot run, with its reason
 //! patient     a time limit, longer on a slow machine
 //! rust        the Rust that made the tests, for a home of a test
+//! readme      the commands of the README
+//! Tree        a directory tree, to be compared
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
 //! ```
@@ -31,12 +33,14 @@ pub(crate) mod host;
 mod leftovers;
 mod patience;
 pub(crate) mod place;
+pub(crate) mod readme;
 mod running;
 pub(crate) mod rust;
 mod scratch;
 pub(crate) mod source;
 mod terminal;
 mod transcript;
+mod tree;
 mod world;
 
 pub(crate) use bryo::Bryo;
@@ -47,4 +51,5 @@ pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
 pub(crate) use skip::{landlock, program, report_skip};
 pub(crate) use terminal::Terminal;
+pub(crate) use tree::Tree;
 pub(crate) use world::World;

@@ -66,7 +66,7 @@ fn withdraw() {
 fn end(child: &Child) {
     // Already gone is what is wanted.
     let _ = process::kill(-child.pid, signal::SIGKILL);
-    let _ = process::signal_pidfd(child.pidfd.as_fd(), signal::SIGKILL);
+    child.kill();
     let _ = process::collect_change(Whom::Pid(child.pid));
 }
 

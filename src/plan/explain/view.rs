@@ -2,7 +2,7 @@
 //! good.
 
 use crate::base::size::Size;
-use crate::base::wording::count;
+use crate::base::wording::{all_of, count};
 use crate::base::{BoxPath, HostPath};
 use crate::plan::{Layer, OverlayDriverPlan, OverlayPlan, Plan, Root, ScratchPlan, Step};
 use crate::spec::{Access, Door, IntegrityMode};
@@ -201,7 +201,12 @@ fn overlays(overlay: &OverlayPlan) -> [String; 2] {
         ScratchPlan::Disk { parent } => format!("below {parent}, gone at the end"),
         ScratchPlan::Kept { directory } => format!("in {directory}, kept for the next time"),
     };
-    ["overlays".to_owned(), format!("{fate}; made by {driver}")]
+    let below: Vec<String> = overlay.below.iter().map(ToString::to_string).collect();
+    let stacked = match below.as_slice() {
+        [] => String::new(),
+        below => format!(", stacked on {}", all_of(below)),
+    };
+    ["overlays".to_owned(), format!("{fate}{stacked}; made by {driver}")]
 }
 
 /// A size that reads well: whole GiB from ten of them on, whole MiB from one on.

@@ -12,6 +12,13 @@ pub(crate) const SYSTEM: [&str; 11] = [
     "/gnu",
 ];
 
+/// What `--system` puts below a writable layer: where `make install` and packages write.
+pub(crate) const OVERLAID: [&str; 3] = ["/usr", "/etc", "/opt"];
+
+/// What bryo writes of /etc even where the command may write there, if the host has it: who the
+/// hosts are.
+pub(crate) const HOST_NAMES: [&str; 3] = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
+
 /// The part of /etc that programs need to find libraries, certificates, time zones and their own
 /// defaults. No accounts, no keys, no host configuration.
 pub(crate) const ETC: [&str; 38] = [

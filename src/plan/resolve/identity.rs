@@ -75,6 +75,9 @@ fn maps(spec: &Spec, host: &Host, payload: Payload, remarks: &mut Remarks) -> Re
             "single",
             match mode {
                 IdsMode::Single => "asked for".to_owned(),
+                _ if spec.system.as_ref().is_some_and(|system| system.value) => {
+                    "what it writes to the system is to be yours".to_owned()
+                }
                 _ => "the command runs as you and needs no other id".to_owned(),
             },
         );

@@ -5,6 +5,7 @@ pub(crate) mod defaults;
 mod environment;
 mod etc;
 mod filter;
+mod home;
 mod identity;
 mod landlock;
 mod limits;
@@ -13,6 +14,9 @@ mod overlay;
 mod own;
 mod repository;
 mod rlimits;
+pub(crate) mod secrets;
+mod stack;
+mod system;
 mod view;
 mod wishes;
 

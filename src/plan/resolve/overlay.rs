@@ -1,24 +1,34 @@
 //! Which overlay driver, and where its uppers are.
 
 use crate::base::size::Size;
+use crate::base::wording::all_of;
 use crate::base::{Error, HostPath, Result};
 use crate::host::{Host, PathFact};
 use crate::plan::view::{OverlayDriverPlan, OverlayPlan, ScratchPlan};
 use crate::plan::{Rung, Upper};
-use crate::spec::{OverlayDriver, Spec};
+use crate::spec::{Origin, OverlayDriver, Spec};
 
-use super::{Remarks, refused};
+use super::{Remarks, refused, stack};
 
 /// Hands out a number for each upper, in the order the overlays are made.
 #[derive(Default)]
 pub(super) struct Uppers {
     lowers: Vec<HostPath>,
+    /// Those over files of root, which are to be the payload's.
+    of_root: Vec<Upper>,
 }
 
 impl Uppers {
     pub(super) fn next(&mut self, lower: &HostPath) -> Upper {
         self.lowers.push(lower.clone());
         Upper(self.lowers.len() - 1)
+    }
+
+    /// The same for a directory whose files are all root's.
+    pub(super) fn next_of_root(&mut self, lower: &HostPath) -> Upper {
+        let upper = self.next(lower);
+        self.of_root.push(upper);
+        upper
     }
 }
 
@@ -36,9 +46,10 @@ pub(super) fn decide(
         };
     }
     check_lowers(spec, host, uppers)?;
+    let below = stack::decide(spec, host, &uppers.lowers)?;
     let driver = driver(spec, host, uppers, remarks)?;
     let scratch = scratch(spec, host, remarks)?;
-    Ok(Some(OverlayPlan { driver, scratch }))
+    Ok(Some(OverlayPlan { driver, scratch, below, of_root: uppers.of_root.clone() }))
 }
 
 fn driver(
@@ -48,7 +59,7 @@ fn driver(
     remarks: &mut Remarks,
 ) -> Result<OverlayDriverPlan> {
     let asked = spec.overlay_driver.as_ref();
-    let no_kernel = host.overlay.kernel.clone();
+    let no_kernel = host.overlay.kernel.clone().or_else(|| no_kernel_for_system(host, uppers));
     let fuse = fuse(host);
     let cannot = |why: String| {
         let clause = asked.map_or_else(
@@ -57,7 +68,8 @@ fn driver(
         );
         Error::new(why).within(clause).hint("`bryo doctor` tells what each driver lacks here")
     };
-    let remembered = remembered(spec, host)?;
+    let stacked = stack::driver(spec, host)?;
+    let remembered = remembered(spec, host)?.or(stacked);
     let said_by = if remembered.is_some() { "it wrote the kept layers" } else { "asked for" };
     let (plan, took, why) = match wanted(spec, remembered)? {
         OverlayDriver::Kernel => match no_kernel {
@@ -79,6 +91,20 @@ fn driver(
     };
     remarks.rungs.push(Rung { need: "overlay", took: took.to_owned(), why });
     Ok(plan)
+}
+
+/// The kernel leaves a file of an id that is not mapped as it is, and the directory that holds it
+/// too (EOVERFLOW, EPERM); a program can show them as root's.
+fn no_kernel_for_system(host: &Host, uppers: &Uppers) -> Option<String> {
+    if uppers.of_root.is_empty() || host.is_real_root() {
+        return None;
+    }
+    let of_root = uppers.of_root.iter().filter_map(|upper| uppers.lowers.get(upper.0));
+    let of_root: Vec<String> = of_root.map(ToString::to_string).collect();
+    Some(format!(
+        "the files in {} are root's, and the kernel's overlayfs cannot give them to the command",
+        all_of(&of_root)
+    ))
 }
 
 /// The driver that wrote what is kept: the two do not read each other's notes, and files that were
@@ -104,8 +130,12 @@ fn wanted(spec: &Spec, remembered: Option<OverlayDriver>) -> Result<OverlayDrive
                 OverlayDriver::Fuse => "fuse",
                 OverlayDriver::Kernel | OverlayDriver::Auto => "kernel",
             };
+            let other = match spec.overlay_below {
+                Some(_) => "",
+                None => ", or another `--overlay-dir`",
+            };
             Err(refused(asked, format!("the kept layers were written by the {word} driver"))
-                .hint(format!("use `--overlay-driver {word}`, or another `--overlay-dir`")))
+                .hint(format!("use `--overlay-driver {word}`{other}")))
         }
         Some(remembered) => Ok(remembered),
         None => Ok(asked.value),
@@ -118,11 +148,17 @@ fn check_lowers(spec: &Spec, host: &Host, uppers: &Uppers) -> Result<()> {
     for (number, lower) in uppers.lowers.iter().enumerate() {
         match kept.lowers.get(&number) {
             Some(before) if before != lower => {
+                let hint = match dir.origin {
+                    Origin::Flag("on") => {
+                        "go on from the same directory, with the same `--home`, `--system` and `--overlay`"
+                    }
+                    _ => "keep this one in another directory",
+                };
                 return Err(refused(
                     dir,
                     format!("its layer {number} was made over `{before}`, not over `{lower}`"),
                 )
-                .hint("keep this one in another directory"));
+                .hint(hint));
             }
             _ => {}
         }

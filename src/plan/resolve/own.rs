@@ -19,7 +19,8 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
     let homes = homes(host);
     let is = |path: &str| *cwd == HostPath::absolute(path);
     let is_in = |path: &str| cwd.is_within(&HostPath::absolute(path));
-    let why = if homes.contains(cwd) {
+    let is_home = homes.contains(cwd);
+    let why = if is_home {
         "it is your home, with every key and token in it"
     } else if homes.iter().any(|home| home.is_within(cwd)) || is("/") {
         "your home is in it"
@@ -27,14 +28,20 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
         "other programs keep their files and sockets in it"
     } else if is_in("/proc") || is_in("/sys") {
         "it is a view of the kernel, not of files"
-    } else if own_directories(host).iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
+    } else if directories(host).iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
         "your policies, and which of them you trust, are in it"
     } else {
         return Ok(());
     };
     Err(Error::new(why)
         .within(format!("cannot show the working directory `{cwd}` to the sandbox"))
-        .hint("`cd` to the project first, or start in an empty place with `--workdir /tmp`"))
+        .hint(match is_home {
+            true => {
+                "`cd` to the project first, or show it without those and keep each change off it with \
+                 `--home overlay`"
+            }
+            false => "`cd` to the project first, or start in an empty place with `--workdir /tmp`",
+        }))
 }
 
 /// Where the sockets of the caller's session are, keys and agents behind them.
@@ -46,7 +53,7 @@ fn is_runtime_directory(host: &Host, cwd: &HostPath) -> bool {
 
 /// The directories of bryo itself (`store::Directories`), below which a sandbox could allow itself
 /// what it likes.
-fn own_directories(host: &Host) -> Vec<HostPath> {
+pub(super) fn directories(host: &Host) -> Vec<HostPath> {
     let one = |own: &str, xdg: &str, below_home: &str| {
         let of = |name: &str| {
             let path = host.variable(name)?;

@@ -5,9 +5,9 @@ use crate::base::{BoxPath, Error, HostPath, Result, Text};
 use crate::host::{Host, PathFact};
 use crate::plan::Identity;
 use crate::plan::view::{Layer, Root, Step, View};
-use crate::spec::{Access, HomeMode, RootfsMode, RootfsWish, Sourced, Spec};
+use crate::spec::{Access, RootfsMode, RootfsWish, Sourced, Spec};
 
-use super::defaults::{ETC, SYSTEM, TOOLCHAINS};
+use super::defaults::SYSTEM;
 use super::overlay::{self, Uppers};
 use super::{Remarks, own, refused, repository, wishes};
 
@@ -18,7 +18,9 @@ pub(super) struct Builder<'a> {
     pub(super) identity: &'a Identity,
     pub(super) uppers: Uppers,
     pub(super) shows_working_directory: bool,
-    steps: Vec<Step>,
+    /// The real home, if it is shown under an overlay.
+    pub(super) home_overlay: Option<HostPath>,
+    pub(super) steps: Vec<Step>,
 }
 
 impl Builder<'_> {
@@ -26,7 +28,7 @@ impl Builder<'_> {
         self.steps.push(Step { at, layer, origin: origin.to_string() });
     }
 
-    fn add_default(&mut self, at: &'static str, layer: Layer) {
+    pub(super) fn add_default(&mut self, at: &'static str, layer: Layer) {
         self.add(BoxPath::fixed(at), layer, "default");
     }
 
@@ -59,6 +61,7 @@ pub(super) fn decide(
         identity,
         uppers: Uppers::default(),
         shows_working_directory: false,
+        home_overlay: None,
         steps: Vec::new(),
     };
     let (root, workdir) = match &spec.rootfs {
@@ -68,8 +71,7 @@ pub(super) fn decide(
             (root, view.workdir_inside()?.unwrap_or_else(BoxPath::root))
         }
         None => {
-            view.add_system();
-            view.steps.extend(etc);
+            view.add_system(etc)?;
             view.add_own_filesystems(remarks);
             view.add_home()?;
             (Root::Assembled, view.add_working_directory()?)
@@ -81,39 +83,12 @@ pub(super) fn decide(
     for wish in &spec.view {
         wishes::grant(&mut view, wish)?;
     }
+    view.hide_own_directories();
     let overlay = overlay::decide(spec, host, &view.uppers, remarks)?;
     Ok(View { root, steps: view.steps, workdir, overlay })
 }
 
 impl Builder<'_> {
-    /// Programs and libraries, and the needed part of /etc, as the host has them: a link as a
-    /// link, unless it leads to where the sandbox sees nothing.
-    fn add_system(&mut self) {
-        for path in SYSTEM {
-            self.add_as_on_host(path);
-        }
-        for path in ETC {
-            self.add_as_on_host(path);
-        }
-        self.add_default("/run", Layer::Directory { mode: 0o755 });
-        self.add_default("/var/tmp", Layer::Symlink { target: "../tmp".into() });
-    }
-
-    fn add_as_on_host(&mut self, path: &'static str) {
-        let host_path = HostPath::absolute(path);
-        let fact = self.host.paths.of(&host_path);
-        let Some(real) = fact.real().cloned() else { return };
-        let leads_to_visible = ["/usr", "/opt", "/nix", "/gnu"]
-            .iter()
-            .any(|tree| real.is_within(&HostPath::absolute(*tree)));
-        let layer = match (self.host.paths.link_target(&host_path), fact) {
-            (Some(target), _) if leads_to_visible => Layer::Symlink { target: target.clone() },
-            (_, PathFact::File { .. }) => Layer::Copy { source: real },
-            _ => Layer::Bind { source: real, access: Access::ReadOnly },
-        };
-        self.add_default(path, layer);
-    }
-
     fn add_own_filesystems(&mut self, remarks: &mut Remarks) {
         match &self.host.no_fresh_proc {
             None => self.add_default("/proc", Layer::Proc),
@@ -129,45 +104,6 @@ impl Builder<'_> {
         self.add_default("/tmp", Layer::Private { mode: 0o1777 });
     }
 
-    fn add_home(&mut self) -> Result<()> {
-        if self.add_home_directory()? {
-            return Ok(());
-        }
-        self.add(self.identity.home.clone(), Layer::Private { mode: 0o700 }, "default");
-        for below in TOOLCHAINS.map(|typed| typed.trim_start_matches("~/")) {
-            let path = self.host.account.home.join(below);
-            if let Some(real) = self.host.paths.of(&path).real().cloned() {
-                let layer = Layer::Bind { source: real, access: Access::ReadOnly };
-                self.add(self.identity.home.join(below), layer, "default");
-            }
-        }
-        Ok(())
-    }
-
-    /// `--home DIR`: whether there was one.
-    fn add_home_directory(&mut self) -> Result<bool> {
-        let Some(home) = &self.spec.home else { return Ok(false) };
-        let HomeMode::Directory(typed) = &home.value else { return Ok(false) };
-        let path = self.host_path(typed).map_err(|e| refused(home, e.to_string()))?;
-        let fact = self.host.paths.of(&path);
-        let real = fact.real().unwrap_or(&path);
-        if own::homes(self.host).iter().any(|own| own.is_within(real)) {
-            return Err(refused(home, "that is your real home, with every key and token in it")
-                .hint("name a directory of its own, or show single files with `--ro`"));
-        }
-        if !matches!(fact, PathFact::Directory { .. }) {
-            return Err(refused(home, format!("`{path}` is not a directory"))
-                .hint(format!("make it with `mkdir -p {path}`")));
-        }
-        if self.identity.home.is_root() {
-            let name = &self.identity.name;
-            return Err(refused(home, format!("`{name}` has `/` for its home in this rootfs")));
-        }
-        let layer = Layer::Home { source: real.clone() };
-        self.add(self.identity.home.clone(), layer, &home.origin);
-        Ok(true)
-    }
-
     /// The directory in which bryo was called, writable, but not what a repository in it would
     /// run on the user's behalf later; and where the command starts.
     fn add_working_directory(&mut self) -> Result<BoxPath> {
@@ -181,14 +117,20 @@ impl Builder<'_> {
         };
         // Another place to start was named: then this one is not shown. From where one must not
         // be shown, whatever was named is another.
-        let may_show = own::check_may_show(self.host, &cwd);
+        let is_in_home = self.is_in_overlaid_home(&cwd);
+        let may_show = match &is_in_home {
+            Ok(true) => Ok(()),
+            Ok(false) => own::check_may_show(self.host, &cwd),
+            Err(error) => Err(error.clone()),
+        };
         let is_another = |at: &BoxPath| may_show.is_err() || !at.is_within(&cwd.same_inside());
         if let Some(elsewhere) = asked.as_ref().filter(|at| is_another(at)) {
             return Ok(elsewhere.clone());
         }
         may_show?;
         self.shows_working_directory = true;
-        let shown_anyway = SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
+        let shown_anyway =
+            is_in_home? || SYSTEM.iter().any(|tree| cwd == HostPath::absolute(*tree));
         if !shown_anyway {
             // The kernel names it without links: one that is there now was put there since.
             if self.host.paths.of(&cwd).real().is_some_and(|real| *real != cwd) {

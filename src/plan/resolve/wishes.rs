@@ -16,6 +16,12 @@ pub(super) fn grant(view: &mut Builder<'_>, wish: &Sourced<ViewWish>) -> Result<
     if rests_on_working_directory(wish) && !view.shows_working_directory {
         return Ok(());
     }
+    // `bryo try` asks for an overlay of the working directory, which has one.
+    if let (Origin::Verb(_), Some(cwd)) = (&wish.origin, &view.host.cwd)
+        && view.is_in_overlaid_home(cwd)?
+    {
+        return Ok(());
+    }
     let step = layer(view, &wish.value)
         .and_then(|step| check_project(view, &wish.origin, step))
         .map_err(|e| e.within(format!("cannot use `{}`", wish.origin)))?;
@@ -43,7 +49,7 @@ fn rests_on_working_directory(wish: &Sourced<ViewWish>) -> bool {
     match wish.origin {
         Origin::Project { .. } => true,
         Origin::Profile { .. } => without_question_mark(source).0 == Text::from("."),
-        Origin::Flag(_) | Origin::Policy { .. } => false,
+        Origin::Flag(_) | Origin::Verb(_) | Origin::Policy { .. } => false,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::sys::inode::{self, Time};
 use crate::sys::process;
 
 pub use finding::{Change, Finding, What};
+pub use names::obeyed_by;
 
 use manifest::Manifest;
 use walk::{Care, Patience, Question};

@@ -3,6 +3,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Who obeys a file of that name in a directory of that name; `None` if nobody does by itself.
 pub(super) fn who_obeys(name: &OsStr, directory: &OsStr) -> Option<&'static str> {
@@ -56,6 +57,32 @@ pub(super) fn who_obeys_all_in(name: &OsStr, above: &OsStr) -> Option<&'static s
         b"autostart" | b"systemd" | b"fish" | b"git" if above == ".config" => "your session",
         _ => return None,
     })
+}
+
+/// Who obeys the file at a path, by its name or by that of a directory above it; git's own files
+/// among them.
+#[must_use]
+pub fn obeyed_by(path: &Path) -> Option<&'static str> {
+    let name = path.file_name()?;
+    let above: Vec<&OsStr> = path.parent().into_iter().flat_map(Path::iter).collect();
+    let nothing = OsStr::new("");
+    if let Some(who) = who_obeys(name, above.last().copied().unwrap_or(nothing)) {
+        return Some(who);
+    }
+    let pairs = above.iter().enumerate().map(|(at, directory)| {
+        (*directory, at.checked_sub(1).map_or(nothing, |before| above[before]))
+    });
+    if let Some(who) = pairs.clone().find_map(|(name, above)| who_obeys_all_in(name, above)) {
+        return Some(who);
+    }
+    let in_git = above.iter().position(|directory| *directory == ".git")?;
+    let below: Vec<&str> =
+        above[in_git + 1..].iter().filter_map(|part| part.to_str()).chain(name.to_str()).collect();
+    let is_obeyed = match below.split_first() {
+        Some((&"hooks", rest)) => !rest.is_empty() && is_hook(name),
+        _ => OBEYED_BY_GIT.contains(&below.join("/").as_str()),
+    };
+    is_obeyed.then_some("git")
 }
 
 /// Directories of installed and built things, where settings of others' projects lie that nobody

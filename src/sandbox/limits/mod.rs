@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use crate::base::{Context, Result};
 use crate::plan::{self, CallerPlace, GroupMaker, Plan};
 use crate::sys::clone::Child;
-use crate::sys::process::{self, Change};
+use crate::sys::process::Change;
 use crate::sys::signal;
 use crate::sys::usage::ResourceUsage;
 
@@ -128,11 +128,10 @@ impl<'a> Limits<'a> {
     }
 
     /// Looks, if it is time, and kills a sandbox that uses too much.
-    pub(super) fn tick(&mut self, init: &Child) -> Result<()> {
+    pub(super) fn tick(&mut self, init: &Child) {
         if self.watchdog.as_mut().is_some_and(Watchdog::finds_excess) {
-            process::signal_pidfd(init.pidfd.as_fd(), signal::SIGKILL)?;
+            init.kill();
         }
-        Ok(())
     }
 
     /// Waits for init, and keeps what the kernel has counted. Where init was killed with its

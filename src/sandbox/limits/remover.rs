@@ -46,9 +46,7 @@ impl Remover {
 
 impl Drop for Remover {
     fn drop(&mut self) {
-        // Already dead is what is wanted.
-        let _ = process::signal_pidfd(self.child.pidfd.as_fd(), signal::SIGKILL);
-        let _ = process::wait_for_end(self.child.pid);
+        self.child.end();
     }
 }
 

@@ -19,6 +19,7 @@ use crate::sys::clone::CloneFlags;
 use crate::sys::mount::{self, FsOption, MountAttr, Reach};
 use crate::sys::{file, namespace, process};
 
+use super::below::Below;
 use super::{Keeping, NO_PRIVILEGE, keeping, lower_of, named, open_lower, upper};
 
 /// Covered in the helper's own mount namespace only. Its layers lie here, under names that need
@@ -62,7 +63,9 @@ pub(super) fn start_helper(
     let OverlayDriverPlan::Fuse { program } = &overlay.driver else {
         return Err(Error::new("a helper was called for that the plan does not name"));
     };
-    let stage = Stage { overlay, lower, upper: upper.0.to_string(), scratch };
+    let below = Below::open(overlay)?.over(lower)?.len();
+    let upper_name = upper.0.to_string();
+    let stage = Stage { overlay, lower, below, number: upper, upper: upper_name, scratch };
     Helper::start(&Start {
         program,
         stdin: None,
@@ -77,6 +80,9 @@ pub(super) fn start_helper(
 struct Stage<'a> {
     overlay: &'a OverlayPlan,
     lower: &'a HostPath,
+    /// How many layers there are between the two.
+    below: usize,
+    number: Upper,
     upper: String,
     scratch: Option<&'a HostPath>,
 }
@@ -84,10 +90,16 @@ struct Stage<'a> {
 impl Stage<'_> {
     fn arguments(&self, device: BorrowedFd<'_>) -> Vec<String> {
         let layer = format!("{STAGE}/scratch/{}", self.upper);
-        let mut options =
-            format!("lowerdir={STAGE}/lower,upperdir={layer}/upper,workdir={layer}/work");
+        let mut lowers: Vec<String> =
+            (0..self.below).map(|number| format!("{STAGE}/below{number}")).collect();
+        lowers.push(format!("{STAGE}/lower"));
+        let lowers = lowers.join(":");
+        let mut options = format!("lowerdir={lowers},upperdir={layer}/upper,workdir={layer}/work");
         if keeping(self.overlay) == Keeping::ThrownAway {
             options.push_str(",volatile");
+        }
+        if self.overlay.of_root.contains(&self.number) {
+            options.push_str(",squash_to_root");
         }
         // libfuse takes a mount point of this form for a device that is mounted already (3.3.0).
         let mount_point = format!("/dev/fd/{}", device.as_raw_fd());
@@ -108,10 +120,11 @@ impl Stage<'_> {
 
     fn build(&self) -> Result<()> {
         let source = open_lower(self.lower)?;
-        let lower = mount::open_tree_clone(source.as_fd())?;
-        let attributes = NO_PRIVILEGE.and(MountAttr::RDONLY);
-        mount::set_attributes(lower.as_fd(), attributes, Reach::WholeTree)?;
+        let lower = read_only_clone(source.as_fd())?;
         let scratch = self.scratch.map(clone_directory).transpose()?;
+        let below = Below::open(self.overlay)?;
+        let below = below.over(self.lower)?.into_iter().map(read_only_clone);
+        let below = below.collect::<Result<Vec<_>>>()?;
         let stage = self.memory()?;
         for name in ["lower", "scratch"] {
             file::make_directory_at(stage.as_fd(), named(name), 0o700)?;
@@ -127,6 +140,11 @@ impl Stage<'_> {
                 upper::open(base.as_fd(), name, source.as_fd(), self.lower, Keeping::ThrownAway)?;
             }
         }
+        for (number, sheet) in below.iter().enumerate() {
+            let name = format!("below{number}");
+            file::make_directory_at(stage.as_fd(), named(&name), 0o700)?;
+            attach_at(sheet.as_fd(), stage.as_fd(), &name)?;
+        }
         attach_at(lower.as_fd(), stage.as_fd(), "lower")
     }
 
@@ -140,6 +158,12 @@ impl Stage<'_> {
         let options = [FsOption::Text("size", &size), FsOption::Text("mode", "700")];
         Ok(mount::new_filesystem("tmpfs", &options, NO_PRIVILEGE)?)
     }
+}
+
+fn read_only_clone(source: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let clone = mount::open_tree_clone(source)?;
+    mount::set_attributes(clone.as_fd(), NO_PRIVILEGE.and(MountAttr::RDONLY), Reach::WholeTree)?;
+    Ok(clone)
 }
 
 fn clone_directory(directory: &HostPath) -> Result<OwnedFd> {

@@ -5,13 +5,17 @@
 //! outside of the sandbox. Where what is written goes is [`scratch`]'s; that it leaves nothing is
 //! [`cleaner`]'s. Nothing here ever writes to a lower directory.
 
+mod below;
 mod cleaner;
 mod fuse;
 mod kernel;
+mod lock;
 mod outside;
 mod removal;
 mod scratch;
+mod spare;
 mod spine;
+mod unsynced;
 mod upper;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,8 +28,14 @@ use crate::sys::mount::{self, FsOption, MountAttr};
 
 use super::wire::Wire;
 
+use below::Below;
+
+pub use lock::{Lock, Locked};
 pub(super) use outside::{Outside, let_helpers_in};
+pub(super) use removal::remove as remove_tree;
 pub(super) use scratch::Scratch;
+pub use spare::renew;
+pub use unsynced::check_is_whole;
 
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
@@ -56,6 +66,8 @@ pub(super) struct Overlays<'a> {
     base: Option<OwnedFd>,
     /// The mounts of the host, if the kernel's driver must know them.
     mounts: Vec<HostPath>,
+    /// Kept layers that the kernel's driver lays between.
+    below: Below,
     wire: &'a Wire,
 }
 
@@ -63,11 +75,13 @@ impl<'a> Overlays<'a> {
     pub(super) fn open(plan: &'a Plan, scratch: Option<&Scratch>, wire: &'a Wire) -> Result<Self> {
         let base = scratch.map(Scratch::open_inside).transpose()?;
         let plan = plan.view.overlay.as_ref();
-        let mounts = match plan.map(|overlay| &overlay.driver) {
-            Some(OverlayDriverPlan::Kernel) => spine::mounts_of_the_host()?,
-            Some(OverlayDriverPlan::Fuse { .. }) | None => Vec::new(),
+        let (mounts, below) = match plan {
+            Some(plan) if plan.driver == OverlayDriverPlan::Kernel => {
+                (spine::mounts_of_the_host()?, Below::open(plan)?)
+            }
+            Some(_) | None => Default::default(),
         };
-        Ok(Self { plan, base, mounts, wire })
+        Ok(Self { plan, base, mounts, below, wire })
     }
 
     /// Puts a directory of the host below the writable layer of that number.
@@ -80,6 +94,9 @@ impl<'a> Overlays<'a> {
                     let source = open_lower(lower)?;
                     let name = upper.0.to_string();
                     upper::open(base.as_fd(), &name, source.as_fd(), lower, keeping(plan))?;
+                    if plan.of_root.contains(&upper) {
+                        upper::note_all_root(base.as_fd(), &name)?;
+                    }
                 }
                 Ok(Overlay { root: fuse::mount(self.wire, upper)?, above: Vec::new() })
             }
@@ -96,7 +113,8 @@ impl<'a> Overlays<'a> {
         let in_memory = memory(plan)?;
         let base = in_memory.as_ref().map(|tmpfs| &tmpfs.0).or(self.base.as_ref());
         let base = base.ok_or_else(|| Error::new("there is no place for what is written"))?;
-        let uppers = kernel::Uppers { base: base.as_fd(), keeping: keeping(plan) };
+        let uppers =
+            kernel::Uppers { base: base.as_fd(), keeping: keeping(plan), below: &self.below };
         let submounts = spine::mounts_below(lower, &self.mounts);
         let overlay = if submounts.is_empty() {
             let root = uppers.overlay(lower, &upper.0.to_string())?;
@@ -105,6 +123,7 @@ impl<'a> Overlays<'a> {
             spine::overlay(&uppers, lower, &submounts, upper)?
         };
         in_memory.map_or(Ok(()), Covering::detach)?;
+        self.below.expect_all_shown_within(lower)?;
         Ok(overlay)
     }
 }

@@ -65,12 +65,18 @@ impl Outside {
         fuse::start_helper(plan, Upper(upper), &device, user_namespace.as_fd(), scratch)
     }
 
-    /// After init and the helpers are dead: nothing of a throw-away upper is left. A cleaner that
-    /// was killed, or failed, is followed by another one.
-    pub(in crate::sandbox) fn end(&mut self, init: &Child, scratch: Option<&Scratch>) {
-        let Some(mut cleaner) = self.cleaner.take() else { return };
+    /// After init and the helpers are dead: a kept upper is on the disk, and nothing of a throw-away
+    /// one is left. A cleaner that was killed, or failed, is followed by another one.
+    pub(in crate::sandbox) fn end(
+        &mut self,
+        init: &Child,
+        scratch: Option<&Scratch>,
+    ) -> Result<()> {
+        let Some(mut cleaner) = self.cleaner.take() else {
+            return scratch.map_or(Ok(()), Scratch::end);
+        };
         if cleaner.finish() {
-            return;
+            return Ok(());
         }
         if let (Some(scratch), Some(user_namespace)) = (scratch, &self.user_namespace)
             && let Ok(mut other) =
@@ -78,5 +84,6 @@ impl Outside {
         {
             other.finish();
         }
+        Ok(())
     }
 }

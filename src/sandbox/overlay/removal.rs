@@ -1,62 +1,81 @@
 //! Removing a directory tree that a sandbox wrote: by descriptor, never through a link, and in
-//! constant depth, since an adversary can nest directories deeper than any stack or path.
+//! bounded depth, since an adversary can nest directories deeper than any stack or path.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use crate::base::Result;
+use crate::base::{Result, progress};
 use crate::sys::{Errno, entry, file};
 
+/// How deep it goes down: few trees are deeper, and to move a directory costs more than to go there.
+const DEPTH: usize = 32;
+
 /// Empties and removes the directory of that name.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+pub(in crate::sandbox) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
     let directory = open_directory(parent, name)?;
-    empty(directory.as_fd())?;
+    empty(directory.as_fd(), DEPTH)?;
     Ok(entry::remove_directory_at(parent, name)?)
 }
 
-/// The sandbox may have closed it to its owner, as overlayfs does with its own.
+/// The sandbox may have closed it to its owner, as overlayfs does with its own; to move one
+/// elsewhere it must be writable, too, since its `..` changes (rename(2)).
 fn open_directory(parent: BorrowedFd<'_>, name: &OsStr) -> Result<OwnedFd> {
-    match entry::open_directory_at(parent, name) {
-        Err(e) if e.errno == Errno::EACCES => {
-            entry::open_up_directory_at(parent, name)?;
-            Ok(entry::open_directory_at(parent, name)?)
+    if entry::status_at(parent, name)?.mode & 0o700 != 0o700 {
+        entry::open_up_directory_at(parent, name)?;
+    }
+    Ok(entry::open_directory_at(parent, name)?)
+}
+
+/// Goes down as far as `depth` says; from there a directory that holds others gives them to the one
+/// above, and is empty itself then.
+fn empty(top: BorrowedFd<'_>, depth: usize) -> Result<()> {
+    let mut number = 0_u64;
+    loop {
+        let mut was_empty = true;
+        each_name(top, |name| {
+            was_empty = false;
+            progress::step();
+            if is_removed(top, name)? {
+                return Ok(());
+            }
+            let directory = open_directory(top, name)?;
+            match depth.checked_sub(1) {
+                Some(depth) => empty(directory.as_fd(), depth)?,
+                None => each_name(directory.as_fd(), |inner| {
+                    if !is_removed(directory.as_fd(), inner)? {
+                        drop(open_directory(directory.as_fd(), inner)?);
+                        lift(directory.as_fd(), inner, top, &mut number)?;
+                    }
+                    Ok(())
+                })?,
+            }
+            match entry::remove_directory_at(top, name) {
+                // Something was written just now by a process that is being killed: once more.
+                Err(e) if !matches!(e.errno, Errno::ENOENT | Errno::ENOTEMPTY) => Err(e.into()),
+                _ => Ok(()),
+            }
+        })?;
+        if was_empty {
+            return Ok(());
         }
-        result => Ok(result?),
     }
 }
 
-/// A directory that holds others gives them to the top one, and is empty itself then.
-fn empty(top: BorrowedFd<'_>) -> Result<()> {
-    let mut number = 0_u64;
-    loop {
-        let names = file::names_in(top)?;
-        if names.is_empty() {
-            return Ok(());
+/// While they are read: there may be millions.
+fn each_name(directory: BorrowedFd<'_>, mut act: impl FnMut(&OsStr) -> Result<()>) -> Result<()> {
+    let mut result = Ok(());
+    file::each_name_in(directory, |name| {
+        if result.is_ok() {
+            result = act(OsStr::from_bytes(name));
         }
-        for name in names {
-            if is_removed(top, &name)? {
-                continue;
-            }
-            let directory = open_directory(top, &name)?;
-            for inner in file::names_in(directory.as_fd())? {
-                if !is_removed(directory.as_fd(), &inner)? {
-                    lift(directory.as_fd(), &inner, top, &mut number)?;
-                }
-            }
-            drop(directory);
-            match entry::remove_directory_at(top, &name) {
-                Ok(()) => {}
-                // Something was written just now by a process that is being killed: once more.
-                Err(e) if matches!(e.errno, Errno::ENOENT | Errno::ENOTEMPTY) => {}
-                Err(e) => return Err(e.into()),
-            }
-        }
-    }
+    })?;
+    result
 }
 
 /// Whether it could be removed at once: it was no directory, or an empty one.
-fn is_removed(directory: BorrowedFd<'_>, name: &OsString) -> Result<bool> {
+fn is_removed(directory: BorrowedFd<'_>, name: &OsStr) -> Result<bool> {
     match file::remove_file_at(directory, Path::new(name)) {
         Ok(()) => return Ok(true),
         Err(e) if e.errno == Errno::ENOENT => return Ok(true),
@@ -70,12 +89,7 @@ fn is_removed(directory: BorrowedFd<'_>, name: &OsString) -> Result<bool> {
     }
 }
 
-fn lift(
-    from: BorrowedFd<'_>,
-    name: &OsString,
-    top: BorrowedFd<'_>,
-    number: &mut u64,
-) -> Result<()> {
+fn lift(from: BorrowedFd<'_>, name: &OsStr, top: BorrowedFd<'_>, number: &mut u64) -> Result<()> {
     let mut opened = false;
     loop {
         *number += 1;
@@ -105,6 +119,7 @@ mod tests {
         let base = std::env::temp_dir().join(format!("bryo-removal-{}", std::process::id()));
         fs::create_dir_all(base.join("victim/kept")).unwrap();
         fs::create_dir_all(base.join("tree/a/b/c/d")).unwrap();
+        fs::create_dir_all(base.join("tree").join("deep/".repeat(DEPTH + 20))).unwrap();
         fs::write(base.join("tree/a/b/file"), "x").unwrap();
         for closed in ["tree/a/b/c", "tree/a/b"] {
             fs::set_permissions(base.join(closed), fs::Permissions::from_mode(0o000)).unwrap();

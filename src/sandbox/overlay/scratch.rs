@@ -5,14 +5,14 @@
 //! ends. What nobody locks is stale.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
 use crate::sys::{Errno, entry, file, process};
 
-use super::{Keeping, named, removal};
+use super::lock::{Lock, Locked};
+use super::{Keeping, named, removal, unsynced};
 
 /// How often a name is tried that somebody else might take or sweep away at the same moment.
 const TRIES: u32 = 16;
@@ -24,7 +24,19 @@ pub(in crate::sandbox) struct Scratch {
     /// The directories above it that this run made, the innermost first.
     pub(super) made: Made,
     /// Held, not used.
-    _lock: OwnedFd,
+    _lock: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    ThrownAway {
+        _own: OwnedFd,
+    },
+    /// With the layers below, which nobody changes meanwhile.
+    Kept {
+        _own: Lock,
+        _below: Vec<Lock>,
+    },
 }
 
 impl Scratch {
@@ -39,6 +51,15 @@ impl Scratch {
             ScratchPlan::Kept { directory } => kept(directory, overlay)
                 .context(|| format!("cannot keep an overlay in `{directory}`"))
                 .map(Some),
+        }
+    }
+
+    /// The run is over, and nobody writes there any more.
+    pub(super) fn end(&self) -> Result<()> {
+        match self.keeping {
+            Keeping::Kept => unsynced::sync(&self.directory)
+                .context(|| format!("cannot keep all of an overlay in `{}`", self.directory)),
+            Keeping::ThrownAway => Ok(()),
         }
     }
 
@@ -98,7 +119,8 @@ fn fresh(parent: &HostPath) -> Result<Scratch> {
             Ok(Some(lock)) => {
                 let directory = parent.join(&name);
                 let keeping = Keeping::ThrownAway;
-                return Ok(Scratch { directory, keeping, made, _lock: lock });
+                let _lock = Held::ThrownAway { _own: lock };
+                return Ok(Scratch { directory, keeping, made, _lock });
             }
             Ok(None) => {}
             Err(error) => {
@@ -142,18 +164,43 @@ fn check_whose(parent: &HostPath) -> Result<()> {
 
 fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
     entry::make_directories(directory.as_path(), 0o700)?;
-    let lock = entry::open_or_make_file(directory.join("lock").as_path(), 0o600)?;
-    if !entry::try_lock(lock.as_fd())? {
-        let holder = file::read_all(lock.as_fd(), 32).unwrap_or_default();
-        let holder = Text::from(std::ffi::OsStr::from_bytes(&holder).to_owned());
-        return Err(Error::new(format!("process {holder} is using it"))
-            .hint("wait until that run has ended, or name another directory"));
-    }
-    entry::truncate(lock.as_fd())?;
-    file::write_all(lock.as_fd(), process::own_pid().to_string().as_bytes())?;
+    let lock = match Lock::try_take(directory)? {
+        Locked::Ours(lock) => lock,
+        Locked::Held(holders) => {
+            return Err(Error::new(format!("{} using it", who(&holders)))
+                .hint("wait until that run has ended, or name another directory"));
+        }
+    };
+    let below = overlay.below.iter().map(hold_below).collect::<Result<_>>()?;
     record_driver(directory, &overlay.driver)?;
-    let directory = directory.clone();
-    Ok(Scratch { directory, keeping: Keeping::Kept, made: Made::default(), _lock: lock })
+    unsynced::mark(directory, &lock)?;
+    Ok(Scratch {
+        directory: directory.clone(),
+        keeping: Keeping::Kept,
+        made: Made::default(),
+        _lock: Held::Kept { _own: lock, _below: below },
+    })
+}
+
+/// Others may read it meanwhile as we do; nobody writes to it.
+fn hold_below(layers: &HostPath) -> Result<Lock> {
+    let clause = || format!("cannot stack it on `{layers}`");
+    unsynced::check_is_whole(layers).context(clause)?;
+    match Lock::try_take_with_others(layers).context(clause)? {
+        Locked::Ours(lock) => Ok(lock),
+        Locked::Held(holders) => Err(Error::new(format!("{} using them", who(&holders)))
+            .within(clause())
+            .hint("wait until it has ended")),
+    }
+}
+
+/// `process 17 is`.
+fn who(holders: &[Text]) -> String {
+    let numbers: Vec<String> = holders.iter().map(ToString::to_string).collect();
+    match numbers.as_slice() {
+        [only] => format!("process {only} is"),
+        several => format!("processes {} are", several.join(" and ")),
+    }
 }
 
 /// Written once; that it says the same again was decided with the plan.

@@ -27,14 +27,13 @@ pub(super) fn open(
 ) -> Result<UpperLayer> {
     make_directory(base, name)?;
     let layer = directory_below(base, name)?;
-    if keeping == Keeping::Kept {
-        record_lower(layer.as_fd(), lower_path)?;
-    }
+    let is_first = keeping == Keeping::Kept && record_lower(layer.as_fd(), lower_path)?;
     make_directory(layer.as_fd(), "work")?;
     let work = directory_below(layer.as_fd(), "work")?;
     let is_new = make_directory(layer.as_fd(), "upper")?;
     let upper = directory_below(layer.as_fd(), "upper")?;
-    if is_new {
+    // It may be one that nothing was written to, over another directory.
+    if is_new || is_first {
         look_like(upper.as_fd(), lower)?;
     }
     Ok(UpperLayer { upper, work })
@@ -62,7 +61,17 @@ pub(super) fn look_like(copy: BorrowedFd<'_>, source: BorrowedFd<'_>) -> Result<
     Ok(entry::change_times(copy, &attributes.times)?)
 }
 
-fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<()> {
+/// Notes that the owners of what is written there tell nothing: the driver shows all as root's.
+pub(super) fn note_all_root(base: BorrowedFd<'_>, name: &str) -> Result<()> {
+    let layer = directory_below(base, name)?;
+    match file::create_below(layer.as_fd(), named("all-root"), 0o600) {
+        Err(e) if e.errno != Errno::EEXIST => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it was not recorded before.
+fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<bool> {
     let path = lower.as_path().as_os_str();
     let recorded = match entry::open_file_at(layer, "lower".as_ref()) {
         Ok(fd) => file::read_all(fd.as_fd(), 1 << 16)?,
@@ -73,11 +82,12 @@ fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<()> {
         // Nothing was mounted with it yet, or an earlier run ended right here.
         let _ = file::remove_file_at(layer, named("lower"));
         let fd = file::create_below(layer, named("lower"), 0o600)?;
-        return file::write_all(fd.as_fd(), path.as_bytes())
-            .context(|| "cannot note which directory the kept layer is over".to_owned());
+        file::write_all(fd.as_fd(), path.as_bytes())
+            .context(|| "cannot note which directory the kept layer is over".to_owned())?;
+        return Ok(true);
     }
     if recorded == path.as_bytes() {
-        return Ok(());
+        return Ok(false);
     }
     let recorded = Text::from(std::ffi::OsStr::from_bytes(&recorded));
     Err(Error::new(format!("the kept layer was made over `{recorded}`"))

@@ -40,6 +40,9 @@ pub(super) struct Construction<'a> {
     devpts: Option<OwnedFd>,
 }
 
+/// The origin of a step that nobody asked for.
+const DEFAULT: &str = "default";
+
 const NO_PRIVILEGE: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 
 /// Builds the view from what was gathered for it, and makes it the root of this mount namespace;
@@ -63,9 +66,13 @@ pub(super) fn build(
     Ok(view.devpts)
 }
 
-/// A small file of our own that a tree has no place for, in a directory whose owner is not mapped
+/// What was to be covered, and is not there. A small file of our own that a tree has no place for, in a directory whose owner is not mapped
 /// into the sandbox: not even an overlay lets us write there, and the tree works without it.
 fn may_be_missing(plan: &Plan, step: &Step, error: &Error) -> bool {
+    let is_default_cover = matches!(step.layer, Layer::Hidden) && step.origin == DEFAULT;
+    if is_default_cover && error.errno() == Some(Errno::ENOENT) {
+        return true;
+    }
     matches!(plan.view.root, Root::OverlaidTree { .. })
         && matches!(step.layer, Layer::Written { .. })
         && matches!(error.errno(), Some(Errno::EACCES | Errno::EPERM | Errno::EOVERFLOW))
@@ -83,7 +90,7 @@ fn is_of_the_place(error: &Error) -> bool {
 fn named(error: Error, step: &Step) -> Error {
     let error = error.within(format!("cannot make `{}`", step.at));
     match step.origin.as_str() {
-        "default" => error,
+        DEFAULT => error,
         origin => error.within(format!("cannot use `{origin}`")),
     }
 }

@@ -1,11 +1,11 @@
 //! Words for what the command sees.
 
-use crate::spec::setting::{add, parsed, put};
+use crate::spec::setting::{add, parsed, put, yes};
 use crate::spec::word::{Group::View, InProjectPolicy, Takes, Word};
 use crate::spec::{Access, HomeMode, RootfsWish, ViewWish};
 
 use InProjectPolicy::{Allowed, AllowedAs, AllowedWithinProject, Refused};
-use Takes::{Each, One};
+use Takes::{Each, Nothing, One};
 
 pub(super) const WORDS: &[Word] = &[
     Word {
@@ -105,11 +105,20 @@ pub(super) const WORDS: &[Word] = &[
     Word {
         name: "home",
         short: None,
-        takes: One("private|DIR"),
+        takes: One("private|overlay|DIR"),
         group: View,
-        help: "The home inside: empty and gone afterwards, or a directory that lasts [default: private]",
+        help: "An empty home, the real one with no change to it, or a directory that lasts [default: private]",
         in_project_policy: AllowedAs("private"),
         set: |spec, value, origin| put(&mut spec.home, HomeMode::parse(value)?, origin),
+    },
+    Word {
+        name: "system",
+        short: None,
+        takes: Nothing,
+        group: View,
+        help: "Put overlays over /usr, /etc and /opt (--root)",
+        in_project_policy: AllowedAs("false"),
+        set: |spec, value, origin| put(&mut spec.system, yes(value)?, origin),
     },
     Word {
         name: "workdir",
@@ -139,7 +148,7 @@ pub(super) const WORDS: &[Word] = &[
         short: None,
         takes: One("DIR"),
         group: View,
-        help: "Keep what is written to overlays in DIR, and go on from it",
+        help: "Keep what overlays take in DIR, and go on from it",
         in_project_policy: Refused,
         set: |spec, value, origin| {
             if value.is_empty() {

@@ -1,0 +1,279 @@
+//! The changes as a person reads them first: the dangerous ones, then the tree, a new directory as
+//! one row. Written while the layers are walked; nothing is gathered but the row at hand.
+
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::base::size::Size;
+use crate::base::wording::count;
+use crate::base::{Error, HostPath, Result, Text};
+use crate::sys::entry;
+use crate::sys::facts::{Facts, Type};
+
+use super::change::{Aspects, Change, What};
+use super::danger::danger_of;
+use super::diff::{Colour, Shown};
+use super::layer::Layer;
+use super::walk::{Spot, walk};
+
+/// How many dangerous changes are named before the rest is counted.
+const DANGERS: u64 = 20;
+
+/// Writes it, paths below the home named by `~`; how many changes it tells of.
+pub fn outline(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    home: &HostPath,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    if dangers(layers, shown, home, colour, out)? > 0 {
+        writeln!(out).map_err(gone)?;
+    }
+    tree(layers, shown, home, colour, out)
+}
+
+/// The tree alone.
+pub fn tree(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    home: &HostPath,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    let mut outline =
+        Outline { shown, home, colour, out, above: Vec::new(), new_directory: None, count: 0 };
+    for layer in layers {
+        walk(layer, &mut |change, spot| outline.see(layer, change, spot))?;
+    }
+    outline.end_new_directory()?;
+    Ok(outline.count)
+}
+
+/// What to look at first, each with its reason; how many there are.
+pub fn dangers(
+    layers: &[Layer],
+    shown: &Shown<'_>,
+    home: &HostPath,
+    colour: Colour,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    let mut number = 0;
+    for layer in layers {
+        walk(layer, &mut |change, spot| {
+            let path = layer.lower.join(spot.path);
+            if !(shown.selects)(&path) {
+                return Ok(());
+            }
+            let Some(danger) = danger_of(change, spot, &layer.lower)? else { return Ok(()) };
+            number += 1;
+            if number > DANGERS {
+                return Ok(());
+            }
+            let name = Text::from(named(&path, shown.from, home).as_os_str());
+            let line = format!("! {name}  {danger}");
+            writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)
+        })?;
+    }
+    if let Some(more) = number.checked_sub(DANGERS).filter(|more| *more > 0) {
+        let line = format!("! {more} more to look at");
+        writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)?;
+    }
+    Ok(number)
+}
+
+struct Outline<'a> {
+    shown: &'a Shown<'a>,
+    home: &'a HostPath,
+    colour: Colour,
+    out: &'a mut dyn Write,
+    /// The directories under which the last row stands, each with a row of its own and in the one
+    /// before.
+    above: Vec<PathBuf>,
+    new_directory: Option<NewDirectory>,
+    count: u64,
+}
+
+/// One row for all that is in it.
+struct NewDirectory {
+    path: PathBuf,
+    inside: u64,
+    bytes: u64,
+}
+
+impl Outline<'_> {
+    fn see(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
+        let path = layer.lower.join(spot.path);
+        if !(self.shown.selects)(&path) {
+            return Ok(());
+        }
+        self.count += 1;
+        let path = named(&path, self.shown.from, self.home);
+        if let Some(new) = &mut self.new_directory {
+            if path.starts_with(&new.path) {
+                new.inside += 1;
+                new.bytes += change.after.filter(is_file).map_or(0, |it| it.size);
+                return Ok(());
+            }
+            self.end_new_directory()?;
+        }
+        let is_new_directory =
+            change.what == What::Added && change.after.is_some_and(|it| it.is_directory());
+        if is_new_directory {
+            self.new_directory = Some(NewDirectory { path, inside: 0, bytes: 0 });
+            return Ok(());
+        }
+        let (sign, colour, said) = match change.what {
+            What::Added => ("+", "32", come(change, spot)?),
+            What::Deleted => ("-", "31", String::new()),
+            What::Replaced => ("~", "33", kinds(change)),
+            What::Modified(aspects) => ("~", "33", aspects_said(aspects, change)),
+        };
+        let is_directory = change.after.or(change.before).is_some_and(|it| it.is_directory());
+        self.row(sign, colour, &path, is_directory, &said)
+    }
+
+    fn end_new_directory(&mut self) -> Result<()> {
+        let Some(new) = self.new_directory.take() else { return Ok(()) };
+        let said = match new.inside {
+            0 => "empty".to_owned(),
+            inside => {
+                let inside = count(usize::try_from(inside).unwrap_or(usize::MAX), "name");
+                format!("{inside}, {}", Size(new.bytes).rounded())
+            }
+        };
+        self.row("+", "32", &new.path, true, &said)
+    }
+
+    /// Under its directory, which has a row of its own where it differs from that of the last one.
+    fn row(
+        &mut self,
+        sign: &str,
+        colour: &str,
+        path: &Path,
+        is_directory: bool,
+        said: &str,
+    ) -> Result<()> {
+        let above = path.parent().unwrap_or(Path::new(""));
+        while self.above.last().is_some_and(|it| !above.starts_with(it)) {
+            self.above.pop();
+        }
+        let nearest = self.above.last().map_or(Path::new(""), PathBuf::as_path);
+        let between = above.strip_prefix(nearest).unwrap_or(above);
+        if !between.as_os_str().is_empty() {
+            let (name, depth) = (Text::from(between.as_os_str()), self.above.len());
+            let slash = if between.has_root() && between.parent().is_none() { "" } else { "/" };
+            writeln!(self.out, "  {:1$}{name}{slash}", "", depth * 2).map_err(gone)?;
+            self.above.push(above.to_path_buf());
+        }
+        let depth = self.above.len();
+        let name = Text::from(path.file_name().unwrap_or(path.as_os_str()));
+        let slash = if is_directory { "/" } else { "" };
+        let line = format!("{sign} {:1$}{name}{slash}", "", depth * 2);
+        let line = coloured(&line, colour, self.colour);
+        let said = if said.is_empty() { String::new() } else { format!("  {said}") };
+        writeln!(self.out, "{line}{said}").map_err(gone)
+    }
+}
+
+/// As a person writes it: seen from a directory, from the home, or from the root.
+fn named(path: &HostPath, from: &HostPath, home: &HostPath) -> PathBuf {
+    let has_home = home.as_path().parent().is_some();
+    match relative(path, from) {
+        absolute if absolute.has_root() => match absolute.strip_prefix(home.as_path()) {
+            Ok(below) if has_home => Path::new("~").join(below),
+            _ => absolute,
+        },
+        // That is a name, and no home.
+        below if below.starts_with("~") => Path::new(".").join(below),
+        below => below,
+    }
+}
+
+/// As seen from a directory, or from the root.
+pub(super) fn relative(path: &HostPath, from: &HostPath) -> PathBuf {
+    match path.as_path().strip_prefix(from.as_path()) {
+        Ok(below) if below.as_os_str().as_bytes().is_empty() => PathBuf::from("."),
+        Ok(below) => below.to_path_buf(),
+        Err(_) => path.as_path().to_path_buf(),
+    }
+}
+
+fn coloured(line: &str, with: &str, colour: Colour) -> String {
+    match colour {
+        Colour::Plain => line.to_owned(),
+        Colour::Coloured => format!("\x1b[{with}m{line}\x1b[m"),
+    }
+}
+
+fn is_file(facts: &Facts) -> bool {
+    facts.kind == Type::Regular
+}
+
+/// What there is to say of what is new.
+fn come(change: &Change, spot: &Spot<'_>) -> Result<String> {
+    Ok(match change.after.map(|it| (it.kind, it.size)) {
+        Some((Type::Symlink, _)) => {
+            let target = entry::link_target_at(spot.upper, spot.name)?;
+            format!("-> {}", Text::from(target.into_os_string()))
+        }
+        Some((Type::Regular, size)) => Size(size).rounded(),
+        Some((kind, _)) => kind_of(kind).to_owned(),
+        None => String::new(),
+    })
+}
+
+fn kind_of(kind: Type) -> &'static str {
+    match kind {
+        Type::Regular => "file",
+        Type::Directory => "directory",
+        Type::Symlink => "link",
+        Type::Fifo => "FIFO",
+        Type::Socket => "socket",
+        Type::CharacterDevice { .. } | Type::BlockDevice { .. } => "device",
+    }
+}
+
+fn kinds(change: &Change) -> String {
+    match (&change.before, &change.after) {
+        (Some(before), Some(after)) => {
+            format!("{} instead of {}", kind_of(after.kind), kind_of(before.kind))
+        }
+        _ => String::new(),
+    }
+}
+
+fn aspects_said(aspects: Aspects, change: &Change) -> String {
+    let (Some(before), Some(after)) = (&change.before, &change.after) else {
+        return String::new();
+    };
+    let mut said = Vec::new();
+    if aspects.content {
+        said.push(match (before.size, after.size) {
+            (was, is) if was == is => Size(is).rounded(),
+            (was, is) => format!("{}, was {}", Size(is).rounded(), Size(was).rounded()),
+        });
+    }
+    if aspects.mode {
+        said.push(format!("mode {:04o}, was {:04o}", after.mode, before.mode));
+    }
+    if aspects.owner {
+        said.push("owner".to_owned());
+    }
+    if aspects.attributes {
+        said.push("attributes".to_owned());
+    }
+    if aspects.names {
+        said.push("one file with another name".to_owned());
+    }
+    if said.is_empty() {
+        said.push("time".to_owned());
+    }
+    said.join("; ")
+}
+
+/// Whoever reads has read enough.
+fn gone(error: io::Error) -> Error {
+    Error::new(error.to_string()).within("cannot write the changes")
+}

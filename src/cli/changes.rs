@@ -1,0 +1,213 @@
+//! `bryo changes`: what is kept of every try, and on its way from and to other machines.
+
+mod export;
+mod import;
+mod remarks;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde::Serialize;
+
+use crate::base::size::Size;
+use crate::base::{Error, Result};
+use crate::changes::Summary;
+use crate::store::{ChangeStore, Kept, Record, Time};
+use crate::sys::clock;
+
+use super::policy::Place;
+use super::print;
+use super::progress::ProgressLine;
+
+pub(super) fn command() -> Command {
+    Command::new("changes")
+        .about("List the changes that are kept, export and import them")
+        .disable_help_subcommand(true)
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As JSON"))
+        .subcommand(export::command())
+        .subcommand(import::command())
+}
+
+fn file(help: &'static str) -> Arg {
+    Arg::new("file").value_name("FILE").value_parser(clap::value_parser!(OsString)).help(help)
+}
+
+/// Whether stdin or stdout is meant.
+fn is_stream(file: &OsStr) -> bool {
+    file == "-"
+}
+
+/// One row of the list.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    state: State,
+    /// The name of what they lie on, if not on the host alone.
+    below: Option<String>,
+    /// What is wrong with it, if it cannot be read.
+    error: Option<String>,
+    #[serde(flatten)]
+    record: Option<Record>,
+    #[serde(flatten)]
+    summary: Option<Summary>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Ended,
+    /// The command runs, or somebody changes what is kept.
+    InUse,
+    /// bryo was killed before the command ended.
+    CutShort,
+    Damaged,
+}
+
+pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
+    let _line = ProgressLine::begin();
+    match matches.subcommand() {
+        Some((verb, _)) if matches.get_flag("json") => {
+            Err(Error::new(format!("`--json` and `{verb}` do not go together"))
+                .hint("`bryo changes --json` lists what is kept"))
+        }
+        Some(("export", matches)) => export::run(matches),
+        Some((_, matches)) => import::run(matches),
+        None => list(matches),
+    }
+}
+
+fn list(matches: &ArgMatches) -> Result<u8> {
+    let place = Place::read()?;
+    let store = ChangeStore::of(&place.directories.data);
+    let mut rows: Vec<Row> = store.all()?.iter().map(|kept| row(&store, kept)).collect();
+    rows.sort_by_key(|row| row.record.as_ref().map(|record| record.began));
+    for name in store.foreign()? {
+        print::warning(&format!("`{name}` in `{store}` is nothing that bryo keeps"));
+    }
+    if matches.get_flag("json") {
+        let json = serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))?;
+        print::answer(&json);
+    } else if rows.is_empty() {
+        print::note("no changes are kept; `bryo try -- COMMAND` makes some");
+    } else {
+        print::answer(&table(&rows));
+    }
+    Ok(0)
+}
+
+fn row(store: &ChangeStore, kept: &Kept) -> Row {
+    let is_in_use = kept.is_in_use();
+    // A note that cannot be read is told with the summary.
+    let below = kept.below().ok().flatten();
+    let row = |state, error, record, summary| Row {
+        name: kept.name.clone(),
+        state,
+        below: below.clone(),
+        error,
+        record,
+        summary,
+    };
+    let record = match kept.record() {
+        Ok(record) => record,
+        Err(_) if is_in_use => return row(State::InUse, None, None, None),
+        Err(error) => return row(State::Damaged, Some(error.to_string()), None, None),
+    };
+    let state = match (is_in_use, record.ended) {
+        (true, _) => State::InUse,
+        (false, None) => State::CutShort,
+        (false, Some(_)) => State::Ended,
+    };
+    match store.all_below(kept).and_then(|_| Summary::of(&kept.layers())) {
+        Ok(summary) => row(state, None, Some(record), Some(summary)),
+        // What is being written may change under the eye.
+        Err(_) if is_in_use => row(state, None, Some(record), None),
+        Err(error) => row(State::Damaged, Some(error.to_string()), Some(record), None),
+    }
+}
+
+const HEAD: [&str; 7] = ["name", "on", "when", "end", "changes", "size", "command"];
+/// Shown where some lie on others.
+const ON: usize = 1;
+
+/// Columns as wide as their widest cell; the last may be of any length.
+fn table(rows: &[Row]) -> String {
+    let now = clock::now();
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| cells(row, Time(now.0, now.1))));
+    let width = |column: usize| lines.iter().map(|it| it[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEAD.len() - 1).map(|it| width(it).unwrap_or(0)).collect();
+    let is_stacked = rows.iter().any(|row| row.below.is_some());
+    let line = |cells: &[String; HEAD.len()]| {
+        let shown = cells.iter().zip(&widths).enumerate().filter(|(it, _)| is_stacked || *it != ON);
+        let aligned = shown.map(|(_, (cell, width))| format!("{cell:<width$}  "));
+        aligned.chain([cells[HEAD.len() - 1].clone()]).collect::<String>()
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn cells(row: &Row, now: Time) -> [String; HEAD.len()] {
+    let none = || "-".to_owned();
+    let record = row.record.as_ref();
+    let end = match (row.state, record.and_then(|it| it.ended)) {
+        (State::Damaged, _) => "damaged".to_owned(),
+        (State::InUse, _) => "in use".to_owned(),
+        (_, Some(end)) => end.status.to_string(),
+        (_, None) => "cut short".to_owned(),
+    };
+    let command = || record.map_or_else(none, |it| it.command.join(" "));
+    [
+        row.name.clone(),
+        row.below.clone().unwrap_or_else(none),
+        record.map_or_else(none, |it| ago(it.began, now)),
+        end,
+        row.summary.map_or_else(none, |it| it.to_string()),
+        row.summary.map_or_else(none, |it| rounded(it.bytes)),
+        row.error.clone().unwrap_or_else(command),
+    ]
+}
+
+/// `12K`, `1.5M`: two digits say enough.
+fn rounded(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(Size::TIB, "T"), (Size::GIB, "G"), (Size::MIB, "M"), (Size::KIB, "K")];
+    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
+        return bytes.to_string();
+    };
+    match (bytes / unit, bytes % unit * 10 / unit) {
+        (whole @ 0..10, tenth @ 1..) => format!("{whole}.{tenth}{name}"),
+        (whole, _) => format!("{whole}{name}"),
+    }
+}
+
+/// `3 min ago`.
+fn ago(then: Time, now: Time) -> String {
+    const UNITS: [(i64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
+    let seconds = (now.0 - then.0).max(0);
+    let unit = UNITS.into_iter().find(|(length, _)| seconds >= *length);
+    unit.map_or_else(
+        || "just now".to_owned(),
+        |(length, unit)| format!("{} {unit} ago", seconds / length),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_rounded() {
+        let told = [0, 1_023, 4_096, 1_600, 3 << 19, 148_340 << 10, 10 << 40].map(rounded);
+        assert_eq!(told, ["0", "1023", "4K", "1.5K", "1.5M", "144M", "10T"]);
+    }
+
+    #[test]
+    fn times_are_told_in_the_largest_unit() {
+        let told = |seconds: i64| ago(Time(1_000_000, 5), Time(1_000_000 + seconds, 0));
+        assert_eq!(told(0), "just now");
+        assert_eq!(told(-5), "just now");
+        assert_eq!(told(59), "59 s ago");
+        assert_eq!(told(185), "3 min ago");
+        assert_eq!(told(7_300), "2 h ago");
+        assert_eq!(told(900_000), "10 d ago");
+    }
+}

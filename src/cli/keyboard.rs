@@ -1,0 +1,73 @@
+//! Somebody at the terminal, who answers with one key.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crate::base::Result;
+use crate::sys::poll::{Watch, wait_for};
+use crate::sys::signal::{self, SignalQueue};
+use crate::sys::terminal::{self, Settings};
+use crate::sys::{file, process};
+
+use super::print;
+
+/// Those that end a program that asks.
+const SIGNALS: [i32; 4] = [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, signal::SIGTERM];
+
+/// What a key of that name sends to a program that reads every byte.
+pub(super) const INTERRUPT: u8 = 3;
+pub(super) const END: u8 = 4;
+
+/// That there is somebody to ask: both the streams of talk are a terminal. Looked at before a
+/// sandbox takes them.
+pub(super) struct Person(());
+
+impl Person {
+    pub(super) fn look() -> Option<Self> {
+        let [input, _, talk] = process::standard_streams();
+        (terminal::is_terminal(input) && terminal::is_terminal(talk)).then_some(Self(()))
+    }
+}
+
+pub(super) struct Keyboard(OwnedFd);
+
+impl Keyboard {
+    /// The terminal, if bryo is in its foreground.
+    pub(super) fn open(_person: &Person) -> Option<Self> {
+        let keyboard = file::open_path_for_update(Path::new("/dev/tty")).ok()?;
+        let foreground = terminal::foreground_group(keyboard.as_fd()).ok()?;
+        (foreground == process::own_process_group()).then_some(Self(keyboard))
+    }
+
+    pub(super) fn terminal(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// The first key that is an answer to the question; `None`: the terminal is gone, or a signal
+    /// asks to end. What was typed before is no answer.
+    pub(super) fn ask(&self, question: &str, is_answer: &dyn Fn(u8) -> bool) -> Result<Option<u8>> {
+        let before = Settings::of(self.terminal())?;
+        before.raw().with_own_output_of(&before).apply_afresh(self.terminal())?;
+        print::question(question);
+        let key = self.read(is_answer);
+        before.apply(self.terminal())?;
+        key
+    }
+
+    fn read(&self, is_answer: &dyn Fn(u8) -> bool) -> Result<Option<u8>> {
+        let signals = SignalQueue::open(&SIGNALS)?;
+        loop {
+            let mut watches = [Watch::reading(self.terminal()), Watch::reading(signals.as_fd())];
+            wait_for(&mut watches, None)?;
+            if watches[1].readable {
+                return Ok(None);
+            }
+            let mut key = [0];
+            match file::read(self.terminal(), &mut key) {
+                Ok(0) | Err(_) => return Ok(None),
+                Ok(_) if is_answer(key[0]) => return Ok(Some(key[0])),
+                Ok(_) => {}
+            }
+        }
+    }
+}

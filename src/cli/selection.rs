@@ -1,0 +1,109 @@
+//! Which of the changes are meant: PATHs and what is below them, without what `--exclude` matches.
+
+use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::base::wording::nearest;
+use crate::base::{Error, HostPath, Result, glob};
+use crate::store::Kept;
+
+use super::policy::Place;
+
+/// How many changes a misspelt PATH is compared with.
+const COMPARED: usize = 1000;
+
+pub(super) struct Selection {
+    /// Each with whether it has met a change.
+    paths: Vec<(HostPath, Cell<bool>)>,
+    patterns: Vec<OsString>,
+    /// That patterns and suggestions are relative to.
+    from: HostPath,
+    others: RefCell<Vec<String>>,
+}
+
+pub(super) fn add_arguments(command: Command) -> Command {
+    command
+        .arg(
+            Arg::new("path")
+                .value_name("PATH")
+                .num_args(0..)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Only what is at these paths and below"),
+        )
+        .arg(
+            Arg::new("exclude")
+                .long("exclude")
+                .value_name("GLOB")
+                .action(ArgAction::Append)
+                .value_parser(clap::value_parser!(OsString))
+                .help("Leave out what matches this pattern, as in .gitignore"),
+        )
+}
+
+impl Selection {
+    pub(super) fn read(matches: &ArgMatches, place: &Place, kept: &Kept) -> Result<Self> {
+        let given = |name| matches.get_many::<OsString>(name).into_iter().flatten();
+        let path = |typed| HostPath::resolve(typed, &place.directory, &place.home);
+        Ok(Self {
+            paths: given("path").map(|typed| (path(typed), Cell::new(false))).collect(),
+            patterns: given("exclude").cloned().collect(),
+            from: kept.working_directory()?,
+            others: RefCell::default(),
+        })
+    }
+
+    /// The working directory of the try, by which paths are named.
+    pub(super) fn from(&self) -> &HostPath {
+        &self.from
+    }
+
+    pub(super) fn selects(&self, path: &HostPath) -> bool {
+        if self.paths.is_empty() && self.patterns.is_empty() {
+            return true;
+        }
+        let chosen: Vec<_> =
+            self.paths.iter().filter(|(chosen, _)| path.is_within(chosen)).collect();
+        for (_, is_met) in &chosen {
+            is_met.set(true);
+        }
+        if chosen.is_empty() && !self.paths.is_empty() {
+            let mut others = self.others.borrow_mut();
+            if others.len() < COMPARED {
+                others.push(path.to_string());
+            }
+            return false;
+        }
+        let relative = path.as_path().strip_prefix(self.from.as_path());
+        let relative = relative.or_else(|_| path.as_path().strip_prefix("/"));
+        let relative = relative.unwrap_or(path.as_path());
+        !self.patterns.iter().any(|pattern| glob::covers(pattern.as_bytes(), relative))
+    }
+
+    /// Asked after all changes were: a PATH that means none is a mistake.
+    pub(super) fn check(&self, verb: &str, kept: &Kept) -> Result<()> {
+        let Some((path, _)) = self.paths.iter().find(|(_, is_met)| !is_met.get()) else {
+            return Ok(());
+        };
+        let others = self.others.borrow();
+        // What they have in common would make everything near.
+        let above = format!("{}/", self.from);
+        let typed = path.to_string();
+        let below = |it: &str| it.strip_prefix(&above).map(str::to_owned);
+        let names = others.iter().filter_map(|other| below(other)).collect::<Vec<_>>();
+        let near = match below(&typed) {
+            Some(typed) => nearest(&typed, names.iter().map(String::as_str))
+                .map(|near| format!("{above}{near}")),
+            None => nearest(&typed, others.iter().map(String::as_str)).map(str::to_owned),
+        };
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`bryo diff {} --name-only` lists what was changed", kept.name),
+        };
+        Err(Error::new(format!("no change is at `{path}`"))
+            .within(format!("cannot {verb} `{}`", kept.name))
+            .hint(hint))
+    }
+}

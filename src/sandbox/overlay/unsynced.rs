@@ -1,0 +1,95 @@
+//! That what a kept overlay holds may not be on the disk yet.
+//!
+//! Overlays are mounted `volatile` (Documentation/filesystems/overlayfs.rst, "Volatile mount"): the
+//! kernel passes no fsync(2) of the command on, does not sync what it copies up, nor at the end the
+//! whole filesystem, which is the user's, with all that others have written to it. What was written
+//! survives the command, and bryo too, however it ends: it is in the page cache. It does not survive
+//! a crash of the machine or a loss of power, after which a file of the layer may be cut off.
+//!
+//! So a kept layer is marked before it is written to, with the boot at which it is, and the mark
+//! goes when all is on the disk, at the end of the run that wrote something. If bryo was killed, the
+//! next one finds its own boot in the mark, and nothing is lost. A mark of another boot, or one that
+//! did not come to the disk whole itself, tells that the machine went down meanwhile: then the layer
+//! is shown and discarded, not used.
+//!
+//! The mark is a second name of the lock, which has room for the boot: a file less to make and to
+//! remove at every run.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use crate::base::{Context, Error, HostPath, Result};
+use crate::sys::{Errno, entry, file};
+
+use super::lock::{self, Lock};
+use super::{directory_below, named, removal};
+
+const NAME: &str = "unsynced";
+const LIMIT: usize = 128;
+
+/// Whether the machine went down before what was written there was on the disk.
+pub fn check_is_whole(directory: &HostPath) -> Result<()> {
+    let path = directory.join(NAME);
+    match file::read_path(path.as_path(), LIMIT) {
+        Err(e) if e.errno == Errno::ENOENT => Ok(()),
+        Err(e) => Err(e.into()),
+        Ok(marked) if marked.get(lock::NUMBER..) == Some(&this_boot()?) => Ok(()),
+        Ok(_) => Err(Error::new("the machine went down before all of it was on the disk")
+            .hint(format!("look at it; without `{path}` it is used all the same"))),
+    }
+}
+
+fn this_boot() -> Result<Vec<u8>> {
+    Ok(file::read_path(Path::new("/proc/sys/kernel/random/boot_id"), LIMIT)?)
+}
+
+/// From now on what is there may not be on the disk.
+pub(super) fn mark(directory: &HostPath, lock: &Lock) -> Result<()> {
+    check_is_whole(directory)?;
+    let base = file::open_path_for_reading(directory.as_path())?;
+    let boot = this_boot()?;
+    lock.note(&boot)?;
+    match entry::make_link(base.as_fd(), lock::NAME.as_ref(), NAME.as_ref()) {
+        Err(e) if matches!(e.errno, Errno::EPERM | Errno::EOPNOTSUPP) => {
+            // A filesystem that knows no second names.
+            let mark = file::create_below(base.as_fd(), named(NAME), 0o600)?;
+            Ok(file::write_all(mark.as_fd(), &[&[b' '; lock::NUMBER], boot.as_slice()].concat())?)
+        }
+        Err(e) if e.errno != Errno::EEXIST => Err(e.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Nobody writes there any more: brings it to the disk.
+pub(super) fn sync(directory: &HostPath) -> Result<()> {
+    let base = file::open_path_for_reading(directory.as_path())?;
+    if !is_empty(base.as_fd()).unwrap_or(false) {
+        file::sync_filesystem(base.as_fd())
+            .context(|| "what was written may not be on the disk".to_owned())?;
+    }
+    Ok(file::remove_file_at(base.as_fd(), named(NAME))?)
+}
+
+/// Whether nothing was written to any layer.
+fn is_empty(base: BorrowedFd<'_>) -> Result<bool> {
+    for name in file::names_in(base)? {
+        if !file::is_directory_at(base, Path::new(&name)) {
+            continue;
+        }
+        let layer = entry::open_directory_at(base, &name)?;
+        let upper = directory_below(layer.as_fd(), "upper")?;
+        if !file::is_empty_directory(upper.as_fd())? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The kernel's own mark, by which it refuses the layer: ours says more. It makes the directory
+/// anew at each mount.
+pub(super) fn forget_kernels_mark(work: BorrowedFd<'_>) -> Result<()> {
+    match removal::remove(work, "work".as_ref()) {
+        Err(e) if e.errno() != Some(Errno::ENOENT) => Err(e),
+        _ => Ok(()),
+    }
+}

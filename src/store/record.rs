@@ -1,0 +1,75 @@
+//! What is known of a try besides its changes, in a file beside them.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Error, Result, Text};
+use crate::sys::{entry, file};
+
+pub(super) const NAME: &str = "record.json";
+const LIMIT: usize = 1 << 20;
+/// The form that this bryo writes.
+const VERSION: u32 = 1;
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    /// Of this form; a later bryo reads it, too.
+    pub version: u32,
+    /// For people: control characters are escaped.
+    pub command: Vec<String>,
+    /// When the sandbox began, by the clock that stamps files: whatever was changed outside since
+    /// bears a later ctime.
+    pub began: Time,
+    /// `None`: it has not ended, or not by itself.
+    pub ended: Option<End>,
+}
+
+/// Seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Time(pub i64, pub u32);
+
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct End {
+    pub at: Time,
+    /// The exit status that bryo gave.
+    pub status: u8,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Survives bryo, not the machine.
+    InMemory,
+    OnDisk,
+}
+
+impl Record {
+    pub(super) fn of(command: &[Text], began: Time) -> Self {
+        let command = command.iter().map(ToString::to_string).collect();
+        Self { version: VERSION, command, began, ended: None }
+    }
+
+    pub(super) fn write(&self, place: BorrowedFd<'_>, durability: Durability) -> Result<()> {
+        let text = serde_json::to_vec(self).map_err(|e| Error::new(e.to_string()))?;
+        let new = Path::new("record.new");
+        let _ = file::remove_file_at(place, new);
+        let fd = file::create_below(place, new, 0o600)?;
+        file::write_all(fd.as_fd(), &text)?;
+        if durability == Durability::OnDisk {
+            file::sync(fd.as_fd())?;
+        }
+        Ok(file::rename_at(place, new, Path::new(NAME))?)
+    }
+
+    pub(super) fn read(place: BorrowedFd<'_>) -> Result<Self> {
+        let fd = entry::open_file_at(place, NAME.as_ref())?;
+        let text = file::read_all(fd.as_fd(), LIMIT)?;
+        let record: Self = serde_json::from_slice(&text)
+            .map_err(|e| Error::new(format!("`{NAME}` is damaged: {e}")))?;
+        match record.version {
+            VERSION => Ok(record),
+            other => Err(Error::new(format!("`{NAME}` is of version {other}"))),
+        }
+    }
+}
