@@ -11,7 +11,6 @@ use crate::base::{Context, Error, Result};
 use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
 use crate::changes::{Layer, Summary, layers_over_host};
 use crate::store::{Kept, Stage, Turn};
-use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
@@ -164,7 +163,7 @@ fn cut_short(matches: &ArgMatches, kept: &Kept) -> Result<Option<Turn>> {
 fn whereabouts(kept: &Kept, turn: &Turn, layers: &[Layer]) -> Result<Whereabouts> {
     let record = kept.record()?;
     let whereabouts = Whereabouts {
-        began: Moment { seconds: record.began.0, nanoseconds: record.began.1 },
+        began: record.began.into(),
         baseline: kept.baseline(),
         bases: kept.bases(),
         undo: turn.undo(),

@@ -131,9 +131,9 @@ const ON: usize = 1;
 
 /// Columns as wide as their widest cell; the last may be of any length.
 fn table(rows: &[Row]) -> String {
-    let now = clock::now();
+    let now = clock::now().into();
     let mut lines = vec![HEAD.map(str::to_owned)];
-    lines.extend(rows.iter().map(|row| cells(row, Time(now.0, now.1))));
+    lines.extend(rows.iter().map(|row| cells(row, now)));
     let width = |column: usize| lines.iter().map(|it| it[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEAD.len() - 1).map(|it| width(it).unwrap_or(0)).collect();
     let is_stacked = rows.iter().any(|row| row.below.is_some());

@@ -9,7 +9,6 @@ use crate::base::wording::count;
 use crate::base::{Context, Error, HostPath, Result};
 use crate::changes::{Layer, applicable, apply, layers_in};
 use crate::store::{ChangeStore, Kept, Lock, Stage, Turn};
-use crate::sys::facts::Moment;
 use crate::sys::file;
 
 use super::policy::Place;
@@ -73,7 +72,7 @@ impl Neighbours {
             let over = layers_in(&above.layers())?;
             if file::status_of_path(above.baseline().as_path()).is_err() {
                 let record = above.record()?;
-                let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+                let began = record.began.into();
                 apply::note(&over, began, &above.baseline(), &above.bases())?;
             }
         }

@@ -17,9 +17,8 @@ use crate::changes::{Summary, layers_in};
 use crate::host::Needs;
 use crate::plan::{self, Plan};
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
-use crate::store::{ChangeStore, End, Kept, Record, Time};
+use crate::store::{ChangeStore, End, Kept, Record};
 use crate::sys::clock;
-use crate::sys::facts::Moment;
 
 use super::discard::HalfDone;
 use super::keyboard::Person;
@@ -121,8 +120,7 @@ fn launch(
         Err(error) => return (None, Err(error)),
     };
     let result = run::launch(plan).inspect(|status| {
-        let now = clock::now();
-        record.ended = Some(End { at: Time(now.0, now.1), status: *status });
+        record.ended = Some(End { at: clock::now().into(), status: *status });
         if let Some(hint) = without_network::hint(plan, *status) {
             print::hint(&hint);
         }
@@ -132,7 +130,7 @@ fn launch(
 
 /// What lay below when the sandbox ended, to be compared when it is applied.
 fn note_baseline(kept: &Kept, record: &Record) -> Result<()> {
-    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+    let began = record.began.into();
     note(&layers_in(&kept.layers())?, began, &kept.baseline(), &kept.bases())
 }
 

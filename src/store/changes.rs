@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::record::{self, Durability, Record, Time};
+use super::record::{self, Durability, Record};
 use super::turn::Turn;
 use super::{names, removal, shape, spare};
 use crate::base::wording::nearest;
@@ -199,7 +199,7 @@ impl Kept {
         let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
         file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
         let began = crate::sys::facts::facts(note.as_fd())?.changed;
-        let record = Record::of(command, Time(began.seconds, began.nanoseconds));
+        let record = Record::of(command, began.into());
         // A machine that dies now takes the run with it, and the place is worth nothing.
         self.put(&record, Durability::InMemory)?;
         Ok(record)

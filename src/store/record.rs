@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Result, Text};
+use crate::sys::clock::Moment;
 use crate::sys::{entry, file};
 
 pub(super) const NAME: &str = "record.json";
@@ -29,6 +30,18 @@ pub struct Record {
 /// Seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Time(pub i64, pub u32);
+
+impl From<Moment> for Time {
+    fn from(moment: Moment) -> Self {
+        Self(moment.seconds, moment.nanoseconds)
+    }
+}
+
+impl From<Time> for Moment {
+    fn from(Time(seconds, nanoseconds): Time) -> Self {
+        Self { seconds, nanoseconds }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 pub struct End {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags};
 
 use super::call::{Errno, Named, Result};
-use super::facts::Moment;
+use super::clock::Moment;
 use super::file::FileStatus;
 
 /// The times of an inode, to be given to another one.

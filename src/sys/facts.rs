@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use rustix::fs::{self, AtFlags};
 
 use super::call::{Errno, Named, Result};
+use super::clock::Moment;
 use super::file::Inode;
 
 /// The type of an inode (inode(7)).
@@ -18,13 +19,6 @@ pub enum Type {
     Socket,
     CharacterDevice { major: u32, minor: u32 },
     BlockDevice { major: u32, minor: u32 },
-}
-
-/// A time of an inode, to the nanosecond.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Moment {
-    pub seconds: i64,
-    pub nanoseconds: u32,
 }
 
 /// What `fstatat(2)` tells of a name, which is not followed.

@@ -8,25 +8,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, StatxFlags};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::call::{Named, Result};
+use super::clock::Moment;
 use super::file::{FileKind, Inode};
-
-/// A moment of the wall clock.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Time {
-    pub seconds: i64,
-    pub nanoseconds: u32,
-}
-
-/// The clock that inodes are stamped with (current_time() of the kernel's fs/inode.c): what is
-/// changed after this was asked bears this time or a later one.
-#[must_use]
-pub fn now() -> Time {
-    let now = clock_gettime(ClockId::RealtimeCoarse);
-    Time { seconds: now.tv_sec, nanoseconds: u32::try_from(now.tv_nsec).unwrap_or(0) }
-}
 
 /// One inode at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,11 +21,11 @@ pub struct Stamp {
     pub mode: u32,
     pub uid: u32,
     pub size: u64,
-    pub modified: Time,
+    pub modified: Moment,
     /// Of content, mode, owner, name or number of names; nobody can set it (inode(7)).
-    pub changed: Time,
+    pub changed: Moment,
     /// `None` where the filesystem keeps no such time.
-    pub born: Option<Time>,
+    pub born: Option<Moment>,
 }
 
 /// The stamp of a name, which is not followed if it is a link.
@@ -57,7 +42,7 @@ pub fn stamp(fd: BorrowedFd<'_>) -> Result<Stamp> {
 fn stamp_with(fd: BorrowedFd<'_>, name: &OsStr, flags: AtFlags) -> rustix::io::Result<Stamp> {
     let mask = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = fs::statx(fd, name, flags, mask)?;
-    let time = |it: fs::StatxTimestamp| Time { seconds: it.tv_sec, nanoseconds: it.tv_nsec };
+    let time = |it: fs::StatxTimestamp| Moment { seconds: it.tv_sec, nanoseconds: it.tv_nsec };
     let has_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     Ok(Stamp {
         kind: kind_of(FileType::from_raw_mode(u32::from(found.stx_mode))),
@@ -173,7 +158,7 @@ mod tests {
     #[test]
     fn what_changes_later_bears_a_later_time() {
         let directory = std::env::temp_dir().join(format!("bryo-inode-{}", std::process::id()));
-        let before = now();
+        let before = super::super::clock::now_for_files();
         std::fs::create_dir(&directory).unwrap();
         std::fs::write(directory.join("a"), "a").unwrap();
         std::os::unix::fs::symlink("/", directory.join("b")).unwrap();

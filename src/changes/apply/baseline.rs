@@ -12,7 +12,8 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::facts::{self, Facts, Moment};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{self, Facts};
 
 use super::bases::{Base, hex};
 use super::journal::{self, Lines, Sum};

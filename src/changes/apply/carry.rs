@@ -11,7 +11,8 @@ use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::changes::dialect::Dialect;
 use crate::changes::disk::sync_filesystem;
 use crate::changes::layer::Layer;
-use crate::sys::facts::{Facts, Moment};
+use crate::sys::clock::Moment;
+use crate::sys::facts::Facts;
 use crate::sys::{Errno, entry, file};
 
 use super::journal;

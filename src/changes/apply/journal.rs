@@ -8,7 +8,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use crate::base::{Context, Error, HostPath, Result, progress};
-use crate::sys::facts::{self, Moment, Type};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{self, Type};
 use crate::sys::{entry, file, random};
 
 use super::line::{line, moment, parsed, parsed_moment};

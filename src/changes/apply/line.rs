@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use crate::sys::facts::Moment;
+use crate::sys::clock::Moment;
 use crate::sys::file::Inode;
 
 use super::step::{Act, Look, Mark, Step};

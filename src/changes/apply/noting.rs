@@ -8,8 +8,9 @@ use crate::base::{Context, HostPath, Result};
 use crate::changes::change::Change;
 use crate::changes::layer::Layer;
 use crate::changes::walk::{Spot, walk};
+use crate::sys::clock::Moment;
 use crate::sys::entry;
-use crate::sys::facts::{Facts, Moment};
+use crate::sys::facts::Facts;
 
 use super::baseline::{Baseline, Below, Draft, Entry, Known, is_above};
 use super::bases::{Base, Bases};

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
 use crate::changes::walk::Spot;
-use crate::sys::facts::{self, Facts, Moment};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{self, Facts};
 use crate::sys::{entry, file};
 
 use super::baseline::{Baseline, Below, Known};

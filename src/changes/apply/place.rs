@@ -11,7 +11,8 @@ use crate::changes::compare::{Side, aspects};
 use crate::changes::dialect::Dialect;
 use crate::changes::disk::sync_filesystem;
 use crate::changes::layer::Layer;
-use crate::sys::facts::{self, Facts, Moment, Type};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{entry, file};
 
 use super::journal::Head;

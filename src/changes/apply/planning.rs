@@ -10,7 +10,8 @@ use crate::changes::change::Change;
 use crate::changes::layer::Layer;
 use crate::changes::plain::make_plain;
 use crate::changes::walk::{Spot, walk};
-use crate::sys::facts::{Facts, Moment, Type};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{Facts, Type};
 use crate::sys::{entry, file};
 
 use super::baseline::is_above;

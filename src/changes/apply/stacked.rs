@@ -11,7 +11,8 @@ use crate::changes::change::Change;
 use crate::changes::deleted::each_in;
 use crate::changes::layer::Layer;
 use crate::changes::walk::{Spot, walk};
-use crate::sys::facts::{Facts, Moment};
+use crate::sys::clock::Moment;
+use crate::sys::facts::Facts;
 
 use super::baseline::{Baseline, Below, Draft, Known, walk_order};
 use super::journal::Lines;

@@ -1,6 +1,7 @@
 //! One step of an apply, as it is decided and written down.
 
-use crate::sys::facts::{Facts, Moment, Type};
+use crate::sys::clock::Moment;
+use crate::sys::facts::{Facts, Type};
 use crate::sys::file::Inode;
 
 /// What is done to one name of the host.

@@ -8,7 +8,7 @@ use tar_core::{EntryType, HEADER_SIZE, HeaderError};
 
 use crate::base::{Error, Result};
 use crate::changes::note::{KEY, Note};
-use crate::sys::facts::Moment;
+use crate::sys::clock::Moment;
 
 use super::WHITEOUT;
 use super::content::Content;

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Error, Result, Text};
 use crate::changes::export::WHITEOUT;
-use crate::sys::facts::Moment;
+use crate::sys::clock::Moment;
 
 pub(super) struct Entry {
     /// As the tar has it.

@@ -9,7 +9,7 @@ use tar_core::parse::{Limits, ParseError, ParseEvent, ParsedEntry, Parser};
 use tar_core::{EntryType, HEADER_SIZE, PaxExtensions, SparseEntry};
 
 use crate::base::{Context, Error, Result, Text};
-use crate::sys::facts::Moment;
+use crate::sys::clock::Moment;
 
 use super::entry::{Entry, Kind, Stretch};
 

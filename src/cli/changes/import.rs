@@ -14,8 +14,7 @@ use crate::cli::policy::Place;
 use crate::cli::{print, run};
 use crate::plan::OverlayDriverPlan;
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
-use crate::store::{ChangeStore, End, Kept, Record, Time};
-use crate::sys::facts::Moment;
+use crate::store::{ChangeStore, End, Kept, Record};
 use crate::sys::poll::{Watch, wait_for};
 use crate::sys::signal::{self, SignalQueue};
 use crate::sys::{clock, terminal};
@@ -110,10 +109,9 @@ fn fill(
     let mut remarks = Remarks::default();
     import.place(&layers, root, &mut |path, why| remarks.tell(path, why))?;
     remarks.end();
-    let began = Moment { seconds: record.began.0, nanoseconds: record.began.1 };
+    let began = record.began.into();
     apply::note(&layers, began, &kept.baseline(), &kept.bases())?;
-    let now = clock::now();
-    let ended = Some(End { at: Time(now.0, now.1), status: 0 });
+    let ended = Some(End { at: clock::now().into(), status: 0 });
     kept.write(&Record { ended, ..record })?;
     Summary::of(&kept.layers())
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::base::{Error, HostPath, Result};
 use crate::plan::{Layer, Plan, Step};
 use crate::spec::{Access, IntegrityMode};
-use crate::sys::inode::{self, Time};
+use crate::sys::clock::{self, Moment};
 use crate::sys::process;
 
 pub use finding::{Change, Finding, What};
@@ -59,7 +59,7 @@ const BUSY: u32 = 10;
 pub(super) struct Watch<'a> {
     plan: &'a Plan,
     began: Instant,
-    since: Time,
+    since: Moment,
     places: Vec<(HostPath, Manifest)>,
 }
 
@@ -75,7 +75,7 @@ impl<'a> Watch<'a> {
             // A single file that is shown writable was named by the user.
             .filter_map(|place| Some((place.clone(), Manifest::of(place, &guarded)?)));
         let places = places.collect();
-        Self { plan, began: Instant::now(), since: inode::now(), places }
+        Self { plan, began: Instant::now(), since: clock::now_for_files(), places }
     }
 
     /// Looks at what became of the places.

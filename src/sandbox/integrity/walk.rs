@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 
 use crate::base::idrange::IdMap;
 use crate::base::{HostPath, Text};
+use crate::sys::clock::Moment;
 use crate::sys::file::FileKind;
-use crate::sys::inode::{self, Flow, Room, Stamp, Time};
+use crate::sys::inode::{self, Flow, Room, Stamp};
 use crate::sys::{Errno, entry, process};
 
 use super::directory::{Directory, Kind, Layout, Level, climbs_above};
@@ -42,7 +43,7 @@ pub(super) struct Patience {
 
 /// What does not change from one place to the next.
 pub(super) struct Question<'a> {
-    pub(super) since: Time,
+    pub(super) since: Moment,
     pub(super) care: Care,
     pub(super) ids: &'a IdMap,
     pub(super) own_id: u32,
@@ -142,7 +143,7 @@ impl Walk<'_> {
     }
 
     /// Whether what bears this stamp changed since the run began.
-    pub(super) fn is_recent(&self, time: Time) -> bool {
+    pub(super) fn is_recent(&self, time: Moment) -> bool {
         time >= self.question.since
     }
 
