@@ -5,6 +5,7 @@ mod import;
 mod remarks;
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::AsFd;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
@@ -13,7 +14,7 @@ use crate::base::size::Size;
 use crate::base::{Error, Result};
 use crate::changes::Summary;
 use crate::store::{ChangeStore, Kept, Record, Time};
-use crate::sys::clock;
+use crate::sys::{clock, terminal};
 
 use super::policy::Place;
 use super::print;
@@ -90,7 +91,7 @@ fn list(matches: &ArgMatches) -> Result<u8> {
     } else if rows.is_empty() {
         print::note("no changes are kept; `bryo try -- COMMAND` makes some");
     } else {
-        print::answer(&table(&rows));
+        print::answer(&table(&rows, terminal::columns(std::io::stdout().as_fd())));
     }
     Ok(0)
 }
@@ -129,8 +130,9 @@ const HEAD: [&str; 7] = ["name", "on", "when", "end", "changes", "size", "comman
 /// Shown where some lie on others.
 const ON: usize = 1;
 
-/// Columns as wide as their widest cell; the last may be of any length.
-fn table(rows: &[Row]) -> String {
+/// Columns as wide as their widest cell; the last may be of any length, but a command is cut at the
+/// edge of a terminal.
+fn table(rows: &[Row], edge: Option<usize>) -> String {
     let now = clock::now().into();
     let mut lines = vec![HEAD.map(str::to_owned)];
     lines.extend(rows.iter().map(|row| cells(row, now)));
@@ -142,7 +144,19 @@ fn table(rows: &[Row]) -> String {
         let aligned = shown.map(|(_, (cell, width))| format!("{cell:<width$}  "));
         aligned.chain([cells[HEAD.len() - 1].clone()]).collect::<String>()
     };
-    lines.iter().map(line).collect::<Vec<_>>().join("\n")
+    let is_cut = |index: usize| index == 0 || rows[index - 1].error.is_none();
+    let shown = lines.iter().map(line).enumerate().map(|(index, line)| match edge {
+        Some(edge) if is_cut(index) => cut(line, edge),
+        _ => line,
+    });
+    shown.collect::<Vec<_>>().join("\n")
+}
+
+fn cut(line: String, edge: usize) -> String {
+    match line.chars().count() > edge {
+        true => line.chars().take(edge.saturating_sub(1)).chain(['…']).collect(),
+        false => line,
+    }
 }
 
 fn cells(row: &Row, now: Time) -> [String; HEAD.len()] {
@@ -193,6 +207,12 @@ fn ago(then: Time, now: Time) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_at_the_edge() {
+        assert_eq!(cut("12345".to_owned(), 5), "12345");
+        assert_eq!(cut("123456".to_owned(), 5), "1234…");
+    }
 
     #[test]
     fn sizes_are_rounded() {

@@ -13,7 +13,7 @@ use super::{Elsewhere, tried, tried_in, undo, verb};
 
 const SOON: Duration = Duration::from_secs(10);
 /// The end of every question.
-const ASKED: &str = "[q]uit, [?] ";
+const ASKED: &str = "[?] ";
 
 const NUMBERS: &str = "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n18\n19\n20\n";
 

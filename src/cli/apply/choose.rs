@@ -92,14 +92,12 @@ fn question(about: About) -> String {
     match about {
         About::Change => format!("apply this? [y]es, [n]o, {rest} "),
         About::Attributes => {
-            format!("apply this? [y]es, [n]o, [a]ll of this file, [d]one with it, {rest} ")
+            format!("apply this? [y]es, [n]o, [a]ll or [d]one of this file, {rest} ")
         }
         About::Hunk { number, of, splits } => {
-            let split = if splits { "[s]plit, " } else { "" };
-            format!(
-                "({number}/{of}) apply this hunk? [y]es, [n]o, [a]ll of this file, [d]one with \
-                 it, {split}{rest} "
-            )
+            // In the letters alone, as git asks: with words it would not fit in a line.
+            let split = if splits { "s," } else { "" };
+            format!("({number}/{of}) apply this hunk? [y,n,a,d,{split}A,q] [?] ")
         }
     }
 }
@@ -119,8 +117,8 @@ mod tests {
     #[test]
     fn a_hunk_is_split_only_where_it_can_be() {
         let about = |splits| About::Hunk { number: 1, of: 2, splits };
-        assert!(is_answer(about(true), b's') && question(about(true)).contains("[s]plit"));
-        assert!(!is_answer(about(false), b's') && !question(about(false)).contains("[s]plit"));
+        assert!(is_answer(about(true), b's') && question(about(true)).contains(",s,"));
+        assert!(!is_answer(about(false), b's') && !question(about(false)).contains(",s,"));
         assert!(!is_answer(About::Change, b's'));
     }
 
