@@ -1,6 +1,7 @@
 //! Overlays: one suite of cases for both drivers, over a directory of the host's view and over a
 //! root file system; what is kept, what is refused, and that nothing is left.
 
+mod layers;
 mod lower;
 
 use std::fs;

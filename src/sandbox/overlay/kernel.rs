@@ -38,6 +38,9 @@ impl Uppers<'_> {
         name: &str,
     ) -> Result<OwnedFd> {
         let layer = upper::open(self.base, name, lower, path, self.keeping)?;
+        if layer.is_new {
+            upper::expect_attributes(layer.work.as_fd())?;
+        }
         if self.keeping == Keeping::Kept {
             unsynced::forget_kernels_mark(layer.work.as_fd())?;
         }

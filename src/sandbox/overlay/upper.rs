@@ -15,6 +15,8 @@ use super::{Keeping, directory_below, named};
 pub(super) struct UpperLayer {
     pub(super) upper: OwnedFd,
     pub(super) work: OwnedFd,
+    /// Nothing was ever mounted with it.
+    pub(super) is_new: bool,
 }
 
 /// Opens the layer of that name below `base`, made as it should be if it is not there.
@@ -36,7 +38,21 @@ pub(super) fn open(
     if is_new || is_first {
         look_like(upper.as_fd(), lower)?;
     }
-    Ok(UpperLayer { upper, work })
+    Ok(UpperLayer { upper, work, is_new })
+}
+
+/// The kernel's driver notes in them what hides the directory below; without (tmpfs has them from
+/// Linux 6.6 on), removing a directory fails with EIO in the midst of a command.
+pub(super) fn expect_attributes(work: BorrowedFd<'_>) -> Result<()> {
+    const NAME: &str = "user.overlay.bryo";
+    match entry::set_attribute(work, NAME, b"y") {
+        Err(e) if e.errno == Errno::EOPNOTSUPP => {
+            Err(Error::new("the file system of its layers takes no extended attributes")
+                .hint("`--overlay-driver fuse` needs none"))
+        }
+        Err(e) => Err(e.into()),
+        Ok(()) => Ok(entry::remove_attribute(work, NAME)?),
+    }
 }
 
 fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<bool> {
