@@ -5,7 +5,6 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::base::{HostPath, Result};
-
 use crate::sys::facts::Type;
 
 use super::change::What;

@@ -66,8 +66,9 @@ pub(super) fn build(
     Ok(view.devpts)
 }
 
-/// What was to be covered, and is not there. A small file of our own that a tree has no place for, in a directory whose owner is not mapped
-/// into the sandbox: not even an overlay lets us write there, and the tree works without it.
+/// What the sandbox works without. A cover that nobody asked for, over what went away since the plan
+/// was made. Or a small file of our own that a tree has no place for, in a directory whose owner is
+/// not mapped into the sandbox: not even an overlay lets us write there.
 fn may_be_missing(plan: &Plan, step: &Step, error: &Error) -> bool {
     let is_default_cover = matches!(step.layer, Layer::Hidden) && step.origin == DEFAULT;
     if is_default_cover && error.errno() == Some(Errno::ENOENT) {
