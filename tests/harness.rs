@@ -1,11 +1,11 @@
 //! The ground itself: each judge of the suite must fail when there is something to fail for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::support::{Bryo, Home, Leftovers, Scratch, Terminal};
+use crate::support::{Bryo, Home, Leftovers, Scratch, Stopwatch, Terminal};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -62,7 +62,7 @@ fn a_skip_is_told_and_in_ci_a_failure() {
 
 #[test]
 fn a_run_is_bounded() {
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let slow = shell("echo before; sleep 60").limit(Duration::from_millis(200));
     let said = fault(|| drop(slow.check()));
     assert!(said.contains("time limit") && said.contains("before"), "{said}");

@@ -8,7 +8,7 @@ mod group;
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Bryo, World, patient, place, slowness};
+use crate::support::{Bryo, World, place, slowness};
 
 /// Takes so many MiB, and keeps them for a while.
 fn takes(mebibytes: u32) -> String {
@@ -72,7 +72,7 @@ fn a_kill_by_memory_says_so() {
     assert_eq!((&killed["signal"], &killed["oom"]), (&9.into(), &true.into()));
     let is_watched = outcome.talk().contains("warning: `--memory` is only watched: ");
     assert_ne!(is_watched, is_held(&["--memory=64M"], "memory"), "{}", outcome.talk());
-    assert!(outcome.took < patient(Duration::from_secs(12)), "{:?}", outcome.took);
+    assert!(outcome.is_within(Duration::from_secs(12)), "{:?}", outcome.took);
 }
 
 #[test]

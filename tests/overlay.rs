@@ -6,11 +6,11 @@ mod lower;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Bryo, Home, place, program};
+use crate::support::{Bryo, Deadline, Home, place, program, stat};
 
 use lower::Lower;
 
@@ -318,17 +318,10 @@ fn nothing_is_left_when_the_caller_is_killed() {
         running.signal(Signal::KILL);
         assert_eq!(running.finish().status, 137);
         let left = || {
-            let alive = |pid: &i32| {
-                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-                stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
-            };
-            usize::from(scratch.exists()) + pids.iter().filter(|pid| alive(pid)).count()
+            usize::from(scratch.exists()) + pids.iter().filter(|pid| stat::is_alive(pid)).count()
         };
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while left() > 0 {
-            assert!(Instant::now() < deadline, "{driver}: something is left");
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        let is_gone = Deadline::after(Duration::from_secs(5)).sees(|| left() == 0);
+        assert!(is_gone, "{driver}: something is left");
     }
 }
 

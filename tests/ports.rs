@@ -2,20 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Bryo, Home, Running, patient};
+use crate::support::{Bryo, Deadline, Home, Running, patient, port, stat};
 
 fn tun_is_open() -> bool {
     std::fs::File::options().read(true).write(true).open("/dev/net/tun").is_ok()
-}
-
-/// A port that nobody has just now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A run with a service inside; returns when it serves.
@@ -54,7 +48,7 @@ fn ask(address: (&str, u16), text: &[u8]) -> Vec<u8> {
 #[test]
 fn a_published_port_leads_in_by_both_loopbacks() {
     needs!("python3");
-    let (home, port) = (Home::new(), free_port());
+    let (home, port) = (Home::new(), port::free());
     let flags = ["-p".to_owned(), format!("{port}:4000")];
     let run = serve_inside(&home, &flags, TCP_SERVICE);
     for address in ["127.0.0.1", "::1"] {
@@ -71,7 +65,7 @@ fn a_published_port_leads_in_by_both_loopbacks() {
 #[test]
 fn slow_two_thousand_short_connections() {
     needs!("python3");
-    let (home, port) = (Home::new(), free_port());
+    let (home, port) = (Home::new(), port::free());
     let run = serve_inside(&home, &["-p".to_owned(), format!("{port}:4000")], TCP_SERVICE);
     for number in 0..2000 {
         let text = format!("{number}");
@@ -83,14 +77,13 @@ fn slow_two_thousand_short_connections() {
 
 #[test]
 fn a_published_port_that_nobody_serves_is_reset() {
-    let (home, port) = (Home::new(), free_port());
-    let script = "echo ready; sleep 10";
+    let (home, port) = (Home::new(), port::free());
     let flags = ["-p".to_owned(), format!("{port}:4000")];
-    let run = Bryo::run().at(&home).args(flags).shell(script).start();
+    let run = Bryo::run().at(&home).args(flags).shell("echo ready; sleep 60").start();
     run.wait_for("ready");
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    let error = stream.read(&mut [0; 9]).unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    // Of a connection that is reset before its maker runs again, connect(2) tells.
+    let error = TcpStream::connect(("127.0.0.1", port)).and_then(|mut it| it.read(&mut [0; 9]));
+    assert_eq!(error.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     run.signal(Signal::TERM);
     run.finish();
 }
@@ -108,7 +101,7 @@ while True:
     text, client = s.recvfrom(65536); s.sendto(b'got ' + text, client)
 ";
     let home = Home::new();
-    let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port::free();
     let run = serve_inside(&home, &["-p".to_owned(), format!("{port}:4000/udp")], service);
     let clients: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
     for (number, client) in clients.iter().enumerate() {
@@ -191,10 +184,10 @@ fn a_dead_helper_ends_the_run() {
     }
     for (flags, name, told) in [
         (vec!["--net=slirp4netns".to_owned()], "slirp4netns", "slirp4netns ended before"),
-        (vec!["-p".to_owned(), format!("{}:80", free_port())], "bryo-ports", "forwarder ended"),
+        (vec!["-p".to_owned(), format!("{}:80", port::free())], "bryo-ports", "forwarder ended"),
     ] {
         let home = Home::new();
-        let run = Bryo::run().at(&home).args(flags).shell("echo ready; sleep 15").start();
+        let run = Bryo::run().at(&home).args(flags).shell("echo ready; sleep 60").start();
         run.wait_for("ready");
         let helpers = children(run.pid(), name);
         assert_eq!(helpers.len(), 1, "{name}");
@@ -212,28 +205,17 @@ fn helpers_die_with_a_killed_caller() {
     if !tun_is_open() {
         skip!("/dev/net/tun is closed to users");
     }
-    let (home, port) = (Home::new(), free_port());
+    let (home, port) = (Home::new(), port::free());
     let flags = ["--net".to_owned(), "-p".to_owned(), format!("{port}:80")];
-    let run = Bryo::run().at(&home).args(flags).shell("echo ready; sleep 15").start();
+    let run = Bryo::run().at(&home).args(flags).shell("echo ready; sleep 60").start();
     run.wait_for("ready");
     let helpers: Vec<i32> =
         ["slirp4netns", "bryo-ports"].iter().flat_map(|name| children(run.pid(), name)).collect();
     assert_eq!(helpers.len(), 2);
     run.signal(Signal::KILL);
     run.finish();
-    let deadline = Instant::now() + Duration::from_secs(3);
+    let deadline = Deadline::after(Duration::from_secs(3));
     for pid in helpers {
-        let process = format!("/proc/{pid}/exe");
-        while Path::new(&process).symlink_metadata().is_ok_and(|_| is_running(pid)) {
-            assert!(Instant::now() < deadline, "{pid} lives on");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        assert!(deadline.sees(|| !stat::is_alive(pid)), "{pid} lives on");
     }
-}
-
-/// A zombie is not.
-fn is_running(pid: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
-    state.is_some_and(|state| state != "Z" && state != "X")
 }

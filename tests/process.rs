@@ -1,11 +1,11 @@
 //! Processes, signals, exit statuses and descriptors of a run without a terminal.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Bryo, Home, patient, place};
+use crate::support::{Bryo, Deadline, Home, Stopwatch, patient, place, stat};
 
 /// A shell script on the host in which `$bryo` is the program.
 fn outside(script: &str) -> Bryo {
@@ -13,17 +13,12 @@ fn outside(script: &str) -> Bryo {
 }
 
 fn eventually(what: &str, is_true: impl Fn() -> bool) {
-    let deadline = Instant::now() + patient(Duration::from_secs(10));
-    while !is_true() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    assert!(Deadline::after(Duration::from_secs(10)).sees(is_true), "never: {what}");
 }
 
 /// The state letter of /proc/PID/stat.
 fn state(pid: u32) -> Option<char> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit(") ").next()?.chars().next()
+    stat::fields(pid).first()?.chars().next()
 }
 
 /// How long a sleep takes that is known by it.
@@ -58,7 +53,7 @@ fn what_the_command_leaves_behind_ends_with_it() {
     let script =
         format!("setsid sleep {long} & sleep {long} & (sleep {long} >/dev/null &) ; exit 3");
     let outcome = Bryo::run().shell(&script).status(3).check();
-    assert!(outcome.took < patient(Duration::from_secs(5)));
+    assert!(outcome.is_within(Duration::from_secs(5)), "{outcome:?}");
     eventually("no sleep", || !somebody_says(&long));
 }
 
@@ -97,7 +92,7 @@ fn the_sandbox_dies_with_its_caller() {
     let running = Bryo::run().at(&home).shell(&script).start();
     eventually("a sleep", || somebody_says(&long));
     running.signal(Signal::KILL);
-    let killed = Instant::now();
+    let killed = Stopwatch::start();
     eventually("no sleep", || !somebody_says(&long));
     assert!(killed.elapsed() < patient(Duration::from_secs(1)), "{:?}", killed.elapsed());
     assert_eq!(running.finish().status, 137);

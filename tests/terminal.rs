@@ -1,11 +1,11 @@
 //! Programs on a terminal: what a person types and sees with bryo in between, and what becomes of
 //! the terminal afterwards.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::support::{Home, Terminal, patient, place};
+use crate::support::{Deadline, Home, Terminal, patient, place};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -189,19 +189,13 @@ fn settings_around(signal: Signal) -> (String, String) {
     let text = "sh -c 'echo $$ > pid; exec bryo run -- sh -c \"echo on-2; exec sleep 60\"'; echo end-$?; read wait";
     let (mut terminal, before) = script_with_settings(&home, text);
     terminal.wait_for("on-2", SOON);
-    let raw = || terminal.settings() != before;
-    let deadline = Instant::now() + SOON;
-    while !raw() {
-        assert!(Instant::now() < deadline, "never raw");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let deadline = Deadline::after(SOON);
+    assert!(deadline.sees(|| terminal.settings() != before), "never raw");
     let pid = home.scratch().read("work/pid").trim().parse().unwrap();
     rustix::process::kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
     terminal.wait_for(&format!("end-{}", 128 + signal.as_raw()), SOON);
     // The guard is a process of its own, and SIGKILL leaves nobody to wait for it.
-    while terminal.settings() != before && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    deadline.sees(|| terminal.settings() == before);
     let after = terminal.settings();
     terminal.send("\r");
     assert_eq!(terminal.wait(SOON), 0);
@@ -343,11 +337,8 @@ fn nothing_is_lost_on_the_way_out() {
     terminal.wait_for("on-2\r\n", SOON);
     terminal.signal(Signal::STOP);
     home.scratch().write("work/go", "");
-    let deadline = Instant::now() + patient(SOON);
-    while !home.work().join("ended").exists() {
-        assert!(Instant::now() < deadline, "the command waits for the caller");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let has_ended = Deadline::after(SOON).sees(|| home.work().join("ended").exists());
+    assert!(has_ended, "the command waits for the caller");
     // Its shell ends, and init hears of it.
     std::thread::sleep(patient(Duration::from_millis(200)));
     terminal.signal(Signal::CONT);

@@ -22,8 +22,9 @@ pub struct OverlayAbility {
     pub fuse_device: Option<String>,
 }
 
-/// A kernel that does not answer in this time is not worth waiting for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A kernel that does not answer in this time is not worth waiting for. It takes a millisecond, but a
+/// busy machine may have others to serve first.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 const MEMBERS: MountAttr = MountAttr::NOSUID.and(MountAttr::NODEV);
 

@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::support::port;
+
 /// How long a client is listened to.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -40,7 +42,7 @@ impl Services {
             abstract_name: format!("/tmp/.X11-unix/X{}-{number}", std::process::id()),
             address: own_address(),
             port: number,
-            free: TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
+            free: port::free(),
         };
         for (_, path) in services.sockets.clone() {
             services.serve_stream(UnixListener::bind(path).unwrap(), canary);

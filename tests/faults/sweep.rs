@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{ChildStderr, ChildStdout};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -14,7 +14,7 @@ use crate::facts;
 use crate::fault::{self, Extent};
 use crate::kind::{Ends, Kind, Store};
 use crate::story::{Call, Deed, Fault, Role, Step};
-use crate::support::{Home, patient};
+use crate::support::{Deadline, Home, Stopwatch};
 use crate::tracer::{self, Mark};
 use crate::traces::{self, Before};
 use crate::verdict::{self, Outcome};
@@ -26,8 +26,11 @@ const LIMIT: Duration = Duration::from_secs(5);
 const WORKERS: usize = 2;
 /// More than this part of the faults must be met.
 const PART_MET: f64 = 0.95;
-/// How often a call that did not come is waited for in another run.
+/// How often a call that did not come is waited for in another run, and a run judged anew in which
+/// the machine stood still.
 const AGAIN: u32 = 2;
+/// More is no run to judge by: limits of bryo's own may have passed.
+const STILL: Duration = Duration::from_millis(200);
 
 static INJECTED: AtomicUsize = AtomicUsize::new(0);
 static CLEAN: AtomicUsize = AtomicUsize::new(0);
@@ -42,7 +45,7 @@ pub(crate) fn sweep_by(kind: &Kind, extent: Extent) {
         skip!("{lack}");
     }
     let _world = Unchanged::begin();
-    let started = Instant::now();
+    let started = Stopwatch::start();
     let home = kind.home();
     let first = launch(kind, &home, None);
     let is_good = first.story.status == 0 && first.left.is_empty();
@@ -97,32 +100,45 @@ struct Total {
 fn work(kind: &Kind, faults: &[Fault], truth: &str, total: &Total) {
     let mut home = kind.home();
     while let Some(fault) = faults.get(total.next.fetch_add(1, Ordering::Relaxed)) {
-        let mut outcome = launch(kind, &home, Some(fault));
-        // Two runs are never quite the same: what depends on time comes in one and not in another.
-        for _ in 0..AGAIN {
-            if !outcome.story.met && outcome.story.hung.is_none() {
-                outcome = launch(kind, &home, Some(fault));
+        for attempt in 0.. {
+            let watch = Stopwatch::start();
+            let outcome = meet(kind, &home, fault);
+            if !outcome.story.met {
+                break;
             }
-        }
-        if is_for_the_next_run(kind, fault) && !outcome.left.is_empty() {
-            let before = std::mem::take(&mut outcome.left);
-            launch(kind, &home, None);
-            outcome.left = before.into_iter().filter(|it| traces::is_there(it)).collect();
-        }
-        if !outcome.story.met {
-            continue;
-        }
-        total.met.fetch_add(1, Ordering::Relaxed);
-        if let Some(complaint) = verdict::complaint(&outcome, truth, fault) {
-            // At once too: a sweep may be cut short.
+            let Some(complaint) = verdict::complaint(&outcome, truth, fault) else {
+                total.count(fault, None);
+                break;
+            };
+            // At once: a sweep may be cut short.
             tell(&format!("{}: {fault}: {complaint}", kind.name));
-            let mut unclean = total.unclean.lock().unwrap();
             let complaint = without_names_of_the_run(&complaint, home.root());
-            unclean.entry(complaint).or_default().push(fault.to_string());
             // What it may have left must not be the next one's.
             home = kind.home();
+            if watch.lost() < STILL || attempt == AGAIN {
+                total.count(fault, Some(complaint));
+                break;
+            }
+            tell(&format!("once more: the machine stood still for {:?}", watch.lost()));
         }
     }
+}
+
+/// A run in which the fault was met, unless that does not come about.
+fn meet(kind: &Kind, home: &Home, fault: &Fault) -> Outcome {
+    let mut outcome = launch(kind, home, Some(fault));
+    // Two runs are never quite the same: what depends on time comes in one and not in another.
+    for _ in 0..AGAIN {
+        if !outcome.story.met && outcome.story.hung.is_none() {
+            outcome = launch(kind, home, Some(fault));
+        }
+    }
+    if is_for_the_next_run(kind, fault) && !outcome.left.is_empty() {
+        let before = std::mem::take(&mut outcome.left);
+        launch(kind, home, None);
+        outcome.left = before.into_iter().filter(|it| traces::is_there(it)).collect();
+    }
+    outcome
 }
 
 /// A caller that is killed before it has a cleaner leaves the directory that it has just made on
@@ -145,6 +161,14 @@ fn without_names_of_the_run(complaint: &str, home: &Path) -> String {
 }
 
 impl Total {
+    fn count(&self, fault: &Fault, complaint: Option<String>) {
+        self.met.fetch_add(1, Ordering::Relaxed);
+        if let Some(complaint) = complaint {
+            let mut unclean = self.unclean.lock().unwrap();
+            unclean.entry(complaint).or_default().push(fault.to_string());
+        }
+    }
+
     fn report(&self, kind: &Kind, faults: &[Fault], took: Duration) {
         let unclean = self.unclean.lock().unwrap();
         let met = self.met.load(Ordering::Relaxed);
@@ -185,7 +209,8 @@ fn launch(kind: &Kind, home: &Home, fault: Option<&Fault>) -> Outcome {
         Ends::Terminal(master) => Some(read_beside(master)),
         Ends::Pipes => None,
     };
-    let (story, mut child) = tracer::run(command, kind.streams, mark, fault, patient(LIMIT));
+    let (story, mut child) =
+        tracer::run(command, kind.streams, mark, fault, Deadline::after(LIMIT));
     let left = before.left(mark);
     let stderr = child.stderr.take().map(ChildStderr::into).map(read_what_is_there);
     let stdout = child.stdout.take().map(ChildStdout::into).map(read_what_is_there);

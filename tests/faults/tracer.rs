@@ -12,12 +12,12 @@ use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
 use rustix::process::pidfd_send_signal;
 
 use crate::process::{Processes, is_traced, kill_all, lives, open};
 use crate::story::{Call, Deed, Fault, Role, Step, Story};
+use crate::support::Deadline;
 
 /// The children of the traced program that are traced too: those that go on as bryo.
 const CALLERS_CHILDREN: i32 = libc::PTRACE_O_TRACEFORK;
@@ -44,7 +44,7 @@ pub(crate) fn run(
     streams: Streams,
     mark: Mark,
     fault: Option<&Fault>,
-    limit: Duration,
+    deadline: Deadline,
 ) -> (Story, Child) {
     use std::os::unix::process::CommandExt;
     // SAFETY: between fork and exec only system calls are made, no memory is allocated.
@@ -75,7 +75,7 @@ pub(crate) fn run(
         steps: Vec::new(),
         status: -1,
     };
-    let hung = trace.follow(limit);
+    let hung = trace.follow(deadline);
     (Story { steps: trace.steps, met: trace.met, status: trace.status, hung }, child)
 }
 
@@ -131,12 +131,16 @@ struct Trace<'a> {
 
 impl Trace<'_> {
     /// Until nobody is left of the run; who lived at the time limit.
-    fn follow(&mut self, limit: Duration) -> Option<String> {
+    fn follow(&mut self, deadline: Deadline) -> Option<String> {
         let processes = self.processes.clone();
         let (ended, end) = channel::<()>();
-        let watchdog = std::thread::spawn(move || match end.recv_timeout(limit) {
-            Err(RecvTimeoutError::Timeout) => Some(kill_all(&processes)),
-            _ => None,
+        let watchdog = std::thread::spawn(move || {
+            while let Some(left) = deadline.left() {
+                if end.recv_timeout(left) == Err(RecvTimeoutError::Disconnected) {
+                    return None;
+                }
+            }
+            Some(kill_all(&processes))
         });
         while let Some((pid, status)) = wait_for_any() {
             if libc::WIFSTOPPED(status) {

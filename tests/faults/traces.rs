@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::getuid;
 
-use crate::support::{Home, patient};
+use crate::support::{Grace, Home, stat};
 use crate::tracer::Mark;
 
-/// The kernel ends the processes of a dead sandbox by itself, but not in no time.
-const GRACE: Duration = Duration::from_secs(2);
 const GROUPS: &str = "/sys/fs/cgroup";
 
 /// What was there before the run.
@@ -30,12 +28,12 @@ impl Before {
 
     /// What the run with this mark has left, once there was time for it to go.
     pub(crate) fn left(&self, mark: Mark) -> Vec<String> {
-        let deadline = Instant::now() + patient(GRACE);
+        let grace = Grace::begin();
         loop {
             let mut left: Vec<_> = others(&self.home).difference(&self.others).cloned().collect();
             let new = processes().difference(&self.processes).cloned().collect::<Vec<_>>();
             left.extend(new.into_iter().filter(|pid| has(pid, mark)).map(|pid| process(&pid)));
-            if left.is_empty() || Instant::now() > deadline {
+            if left.is_empty() || grace.is_over(&left) {
                 return left;
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -58,21 +56,15 @@ fn has(pid: &str, mark: Mark) -> bool {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max realtime timeout"));
     let value = line.and_then(|line| line.split_whitespace().next());
-    value == Some(&mark.to_string()) && !stat(pid).is_empty()
-}
-
-/// Who it is, unless it only waits to be reaped.
-fn stat(pid: &str) -> String {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    if state.starts_with(['Z', 'X']) { String::new() } else { stat }
+    value == Some(&mark.to_string()) && stat::is_alive(pid)
 }
 
 fn process(pid: &str) -> String {
     let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let state = stat(pid);
-    let state: Vec<_> = state.split_whitespace().take(6).collect();
-    format!("process {} `{}`", state.join(" "), words.replace('\0', " ").trim_end())
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let state = stat::fields(pid).into_iter().take(4).collect::<Vec<_>>().join(" ");
+    let words = words.replace('\0', " ");
+    format!("{} ({}) {state} `{}`", Grace::process(pid), name.trim_end(), words.trim_end())
 }
 
 fn others(home: &Home) -> BTreeSet<String> {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::patient;
+use crate::support::Deadline;
 
 const SHARED: [&str; 5] = ["/tmp", "/var/tmp", "/dev/shm", "/run/netns", "/run/lock"];
 const GRACE: Duration = Duration::from_secs(3);
@@ -36,13 +36,13 @@ impl Drop for Unchanged {
         if sweeps.0 > 0 || std::thread::panicking() {
             return;
         }
-        let deadline = Instant::now() + patient(GRACE);
+        let deadline = Deadline::after(GRACE);
         loop {
             let new: Vec<_> = found().difference(&sweeps.1).cloned().collect();
             if new.is_empty() {
                 return;
             }
-            if Instant::now() > deadline {
+            if deadline.is_over() {
                 drop(sweeps);
                 panic!("the machine is not as it was:\n  {}", new.join("\n  "));
             }

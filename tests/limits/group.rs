@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Bryo, Home, Running, patient};
+use crate::support::{Bryo, Deadline, Home, Running};
 
 use super::planned;
 
@@ -40,7 +40,7 @@ fn parent_of(pid: u32) -> Option<u32> {
 
 /// The process whose arguments hold this word, and its parents up to the run.
 fn inside(run: &Running, word: &str) -> Vec<u32> {
-    let deadline = Instant::now() + patient(Duration::from_secs(10));
+    let deadline = Deadline::after(Duration::from_secs(10));
     loop {
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
@@ -59,17 +59,14 @@ fn inside(run: &Running, word: &str) -> Vec<u32> {
             }
             return line;
         }
-        assert!(Instant::now() < deadline, "`{word}` never ran");
+        assert!(!deadline.is_over(), "`{word}` never ran");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 fn assert_goes(group: &Path) {
-    let deadline = Instant::now() + patient(Duration::from_secs(5));
-    while group.exists() {
-        assert!(Instant::now() < deadline, "left behind: {}", group.display());
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let is_gone = Deadline::after(Duration::from_secs(5)).sees(|| !group.exists());
+    assert!(is_gone, "left behind: {}", group.display());
 }
 
 #[test]

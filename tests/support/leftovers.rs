@@ -5,12 +5,41 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Home, patient};
+use super::stat::{fields, is_alive, is_exiting};
+use super::{Deadline, Home};
 
 /// The kernel ends the processes of a dead sandbox by itself, but not in no time.
 const GRACE: Duration = Duration::from_secs(2);
+/// Of those that it is ending: what they had, a network device say, may be slow to go.
+const EXIT: Duration = Duration::from_secs(20);
+const EXITING: &str = "exiting process ";
+
+/// How long what is left is waited for.
+pub(crate) struct Grace {
+    of_all: Deadline,
+    of_exiting: Deadline,
+}
+
+impl Grace {
+    pub(crate) fn begin() -> Self {
+        Self { of_all: Deadline::after(GRACE), of_exiting: Deadline::after(EXIT) }
+    }
+
+    /// Whether it is over for these, as they were named.
+    pub(crate) fn is_over(&self, left: &[String]) -> bool {
+        match left.iter().all(|it| it.starts_with(EXITING)) {
+            true => self.of_exiting.is_over(),
+            false => self.of_all.is_over(),
+        }
+    }
+
+    /// Names a process.
+    pub(crate) fn process(pid: &str) -> String {
+        format!("{}{pid}", if is_exiting(pid) { EXITING } else { "process " })
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Leftovers {
@@ -27,14 +56,14 @@ impl Leftovers {
     /// Fails if anything is left of the run that had this process number.
     #[track_caller]
     pub(crate) fn assert_none(&self, pid: u32) {
-        let deadline = Instant::now() + patient(GRACE);
+        let grace = Grace::begin();
         loop {
             let left = found(&self.home, Some(pid));
             let new: Vec<_> = left.difference(&self.before).cloned().collect();
             if new.is_empty() {
                 return;
             }
-            assert!(Instant::now() < deadline, "left behind:\n  {}", new.join("\n  "));
+            assert!(!grace.is_over(&new), "left behind:\n  {}", new.join("\n  "));
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -60,30 +89,17 @@ fn processes(root: &Path, run: Option<u32>) -> Vec<String> {
             continue;
         }
         let directory = entry.path();
-        let of_run = run.is_some_and(|run| is_of_group_or_session(&directory, run));
-        if is_alive(&directory) && (of_run || names(&directory, &root)) {
-            found.push(format!("process {name}: {}", command_line(&directory)));
+        let of_run = run.is_some_and(|run| is_of_group_or_session(&name, run));
+        if is_alive(&name) && (of_run || names(&directory, &root)) {
+            found.push(format!("{}: {}", Grace::process(&name), command_line(&directory)));
         }
     }
     found
 }
 
-fn is_of_group_or_session(process: &Path, run: u32) -> bool {
+fn is_of_group_or_session(pid: &str, run: u32) -> bool {
     let run = run.to_string();
-    fields(process).iter().skip(2).take(2).any(|field| *field == run)
-}
-
-/// A zombie that nobody has reaped yet runs no more.
-fn is_alive(process: &Path) -> bool {
-    fields(process).first().is_some_and(|state| state != "Z" && state != "X")
-}
-
-/// The fields of `stat` behind the name, which may itself hold spaces and brackets: state, parent,
-/// group, session, … (proc_pid_stat(5)).
-fn fields(process: &Path) -> Vec<String> {
-    let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
-    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    behind_name.split_whitespace().map(str::to_owned).collect()
+    fields(pid).iter().skip(2).take(2).any(|field| *field == run)
 }
 
 /// A root is followed by `/` or an end wherever it is named, since its name ends in `.d`.

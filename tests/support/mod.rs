@@ -13,8 +13,12 @@
 //! World       a machine within the machine, with accounts and ranges of its own
 //! skip!       a test that this machine cannot run, with its reason
 //! patient     a time limit, longer on a slow machine
+//! Deadline    the same, put off while the machine stands still
+//! Stopwatch   how long something took, without the time that the machine stood still
 //! rust        the Rust that made the tests, for a home of a test
+//! port        a port that nobody has
 //! readme      the commands of the README
+//! stat        what the kernel says of a process
 //! Tree        a directory tree, to be compared
 //! place       where the binary under test and the tree are
 //! source      the files of the tree, for the house rules
@@ -27,25 +31,30 @@
 mod skip;
 
 mod bryo;
+mod deadline;
 pub(crate) mod debian;
 mod home;
 pub(crate) mod host;
 mod leftovers;
 mod patience;
 pub(crate) mod place;
+pub(crate) mod port;
+mod pulse;
 pub(crate) mod readme;
 mod running;
 pub(crate) mod rust;
 mod scratch;
 pub(crate) mod source;
+pub(crate) mod stat;
 mod terminal;
 mod transcript;
 mod tree;
 mod world;
 
 pub(crate) use bryo::Bryo;
+pub(crate) use deadline::{Deadline, Stopwatch};
 pub(crate) use home::Home;
-pub(crate) use leftovers::Leftovers;
+pub(crate) use leftovers::{Grace, Leftovers};
 pub(crate) use patience::{patient, slowness};
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;

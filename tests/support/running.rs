@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use super::patient;
 use super::transcript::Transcript;
+use super::{Deadline, Stopwatch, patient};
 
 /// How long the streams may stay open after the run has ended.
 const STREAMS_CLOSE: Duration = Duration::from_secs(2);
@@ -19,8 +19,8 @@ pub(crate) struct Running {
     stdin: Option<ChildStdin>,
     stdout: Transcript,
     stderr: Transcript,
-    started: Instant,
-    deadline: Instant,
+    started: Stopwatch,
+    deadline: Deadline,
     story: String,
 }
 
@@ -32,9 +32,16 @@ pub(crate) struct Outcome {
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
     pub(crate) took: Duration,
+    /// For how much of it the machine stood still.
+    lost: Duration,
 }
 
 impl Outcome {
+    /// On a machine that did not stand still.
+    pub(crate) fn is_within(&self, limit: Duration) -> bool {
+        self.took - self.lost < patient(limit)
+    }
+
     /// stdout as text.
     #[track_caller]
     pub(crate) fn text(&self) -> &str {
@@ -54,7 +61,7 @@ impl Running {
     pub(crate) fn start(mut command: Command, limit: Duration) -> Self {
         let story = format!("{command:?}");
         command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = Instant::now();
+        let (started, deadline) = (Stopwatch::start(), Deadline::after(limit));
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{story}: {error}"));
         Self {
             stdin: child.stdin.take(),
@@ -62,7 +69,7 @@ impl Running {
             stderr: Transcript::of(child.stderr.take().unwrap()),
             child,
             started,
-            deadline: started + patient(limit),
+            deadline,
             story,
         }
     }
@@ -118,8 +125,9 @@ impl Running {
             let _ = self.child.wait();
             panic!("not ended at its time limit\n{}", self.so_far());
         };
-        let took = self.started.elapsed();
-        let close = Instant::now() + patient(STREAMS_CLOSE);
+        let lost = self.started.lost();
+        let took = self.started.elapsed() + lost;
+        let close = Deadline::after(STREAMS_CLOSE);
         for (name, stream) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
             if !stream.has_ended(close) {
                 panic!("ended, but something still holds its {name}\n{}", self.so_far());
@@ -130,6 +138,7 @@ impl Running {
             stdout: self.stdout.bytes(),
             stderr: self.stderr.bytes(),
             took,
+            lost,
         }
     }
 
@@ -138,7 +147,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return Some(status);
             }
-            if Instant::now() > self.deadline {
+            if self.deadline.is_over() {
                 return None;
             }
             std::thread::sleep(Duration::from_millis(2));

@@ -6,14 +6,14 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use rustix::pty::OpenptFlags;
 use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
 use super::transcript::Transcript;
-use super::{Home, patient, running};
+use super::{Deadline, Home, running};
 
 #[derive(Debug)]
 pub(crate) struct Terminal {
@@ -57,7 +57,7 @@ impl Terminal {
     /// echoed and found too: wait for what only the answer holds.
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str, limit: Duration) {
-        match self.screen.find(text, self.read, Instant::now() + patient(limit)) {
+        match self.screen.find(text, self.read, Deadline::after(limit)) {
             Some(behind) => self.read = behind,
             None => panic!("{text:?} never came\n--- screen\n{}\n---", self.screen()),
         }
@@ -70,7 +70,7 @@ impl Terminal {
 
     /// Everything the screen was told, once nobody is left to tell it more, or at the limit.
     pub(crate) fn last_screen(&self, limit: Duration) -> String {
-        self.screen.has_ended(Instant::now() + patient(limit));
+        self.screen.has_ended(Deadline::after(limit));
         self.screen()
     }
 
@@ -95,13 +95,13 @@ impl Terminal {
     /// Waits for the program's end; gives its exit status, 128+n when killed by signal n.
     #[track_caller]
     pub(crate) fn wait(&mut self, limit: Duration) -> i32 {
-        let deadline = Instant::now() + patient(limit);
+        let deadline = Deadline::after(limit);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return running::number(status);
             }
             let screen = || format!("not ended\n--- screen\n{}\n---", self.screen());
-            assert!(Instant::now() < deadline, "{}", screen());
+            assert!(!deadline.is_over(), "{}", screen());
             std::thread::sleep(Duration::from_millis(2));
         }
     }

@@ -2,7 +2,8 @@
 
 use std::io::Read;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+
+use super::Deadline;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Transcript(Arc<Page>);
@@ -45,7 +46,7 @@ impl Transcript {
     }
 
     /// Waits for a text at or after `start`; gives the place just behind it.
-    pub(crate) fn find(&self, wanted: &str, start: usize, deadline: Instant) -> Option<usize> {
+    pub(crate) fn find(&self, wanted: &str, start: usize, deadline: Deadline) -> Option<usize> {
         let mut text = self.text();
         loop {
             let wanted = wanted.as_bytes();
@@ -61,7 +62,7 @@ impl Transcript {
     }
 
     /// Waits for the stream to end; whether it did in time.
-    pub(crate) fn has_ended(&self, deadline: Instant) -> bool {
+    pub(crate) fn has_ended(&self, deadline: Deadline) -> bool {
         let mut text = self.text();
         while !text.ended {
             match self.wait(text, deadline) {
@@ -84,9 +85,9 @@ impl Transcript {
     fn wait<'a>(
         &'a self,
         text: MutexGuard<'a, Text>,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Option<MutexGuard<'a, Text>> {
-        let left = deadline.checked_duration_since(Instant::now())?;
+        let left = deadline.left()?;
         Some(self.0.news.wait_timeout(text, left).unwrap().0)
     }
 }
