@@ -29,8 +29,6 @@ const PART_MET: f64 = 0.95;
 /// How often a call that did not come is waited for in another run, and a run judged anew in which
 /// the machine stood still.
 const AGAIN: u32 = 2;
-/// More is no run to judge by: limits of bryo's own may have passed.
-const STILL: Duration = Duration::from_millis(200);
 
 static INJECTED: AtomicUsize = AtomicUsize::new(0);
 static CLEAN: AtomicUsize = AtomicUsize::new(0);
@@ -115,7 +113,7 @@ fn work(kind: &Kind, faults: &[Fault], truth: &str, total: &Total) {
             let complaint = without_names_of_the_run(&complaint, home.root());
             // What it may have left must not be the next one's.
             home = kind.home();
-            if watch.lost() < STILL || attempt == AGAIN {
+            if !watch.saw_a_standstill() || attempt == AGAIN {
                 total.count(fault, Some(complaint));
                 break;
             }

@@ -7,6 +7,8 @@ use super::{patient, pulse};
 
 /// Not even a machine that stands still is waited for without end.
 const LONGEST_STILL: Duration = Duration::from_secs(120);
+/// Shorter ones are short of every limit.
+const STANDSTILL: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(2);
 
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,11 @@ impl Stopwatch {
 
     pub(crate) fn elapsed(&self) -> Duration {
         self.began.elapsed().saturating_sub(self.lost())
+    }
+
+    /// Whether limits of bryo's own, or of a test's programs, may have passed by it.
+    pub(crate) fn saw_a_standstill(&self) -> bool {
+        self.lost() > STANDSTILL
     }
 
     /// For how long the machine stood still meanwhile.
