@@ -18,7 +18,7 @@ use super::scratch::Made;
 use super::{Scratch, removal};
 
 /// How often a removal is tried while the last writers are dying, and how long between.
-const TRIES: u32 = 50;
+const TRIES: u32 = 250;
 const PAUSE: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]

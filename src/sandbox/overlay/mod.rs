@@ -15,6 +15,7 @@ mod removal;
 mod scratch;
 mod spare;
 mod spine;
+mod to_disk;
 mod unsynced;
 mod upper;
 

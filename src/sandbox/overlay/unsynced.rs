@@ -22,7 +22,7 @@ use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::{Errno, entry, file};
 
 use super::lock::{self, Lock};
-use super::{directory_below, named, removal};
+use super::{directory_below, named, removal, to_disk};
 
 const NAME: &str = "unsynced";
 const LIMIT: usize = 128;
@@ -63,24 +63,31 @@ pub(super) fn mark(directory: &HostPath, lock: &Lock) -> Result<()> {
 /// Nobody writes there any more: brings it to the disk.
 pub(super) fn sync(directory: &HostPath) -> Result<()> {
     let base = file::open_path_for_reading(directory.as_path())?;
-    if !is_empty(base.as_fd()).unwrap_or(false) {
+    // What this user may not open, because the sandbox closed it or had other ids, cannot be synced
+    // by itself; and an error of the disk comes again.
+    if !sync_one_by_one(base.as_fd()).unwrap_or(false) {
         file::sync_filesystem(base.as_fd())
             .context(|| "what was written may not be on the disk".to_owned())?;
     }
     Ok(file::remove_file_at(base.as_fd(), named(NAME))?)
 }
 
-/// Whether nothing was written to any layer.
-fn is_empty(base: BorrowedFd<'_>) -> Result<bool> {
+/// Whether all was: not, if that would take longer.
+fn sync_one_by_one(base: BorrowedFd<'_>) -> Result<bool> {
     for name in file::names_in(base)? {
         if !file::is_directory_at(base, Path::new(&name)) {
             continue;
         }
         let layer = entry::open_directory_at(base, &name)?;
         let upper = directory_below(layer.as_fd(), "upper")?;
-        if !file::is_empty_directory(upper.as_fd())? {
+        if file::is_empty_directory(upper.as_fd())? {
+            continue;
+        }
+        if !to_disk::bring_few(upper.as_fd())? {
             return Ok(false);
         }
+        file::sync(layer.as_fd())?;
+        file::sync(base)?;
     }
     Ok(true)
 }
