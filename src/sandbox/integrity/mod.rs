@@ -30,7 +30,7 @@ use walk::{Care, Patience, Question};
 /// What was found after a run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Integrity {
-    /// The gravest first; no more than a thousand of each place.
+    /// The gravest first; no more than a thousand of each place, and fewer where their paths are long.
     pub findings: Vec<Finding>,
     /// How many more there are.
     pub more: usize,
