@@ -113,6 +113,16 @@ fn binary_files_are_told_by_size_and_digest() {
     }
 }
 
+/// At a gigabyte a second they would take four hours.
+#[test]
+fn a_file_of_holes_is_not_read() {
+    let home = Home::new();
+    tried(&home, "kernel", "truncate -s 15T holes");
+    let line = "# holes: added: 16492674416640 bytes, nearly all of them holes\n";
+    verb(&home, "diff").stdout(line).check();
+    verb(&home, "diff").arg("--stat").stdout_contains("holes").check();
+}
+
 #[test]
 fn modes_attributes_and_links_are_told() {
     needs!("setfattr");

@@ -47,12 +47,16 @@ impl From<String> for Text {
     }
 }
 
-/// Characters that change how the text around them is shown: the controls of C0 and C1, the ones
-/// that turn the direction of writing or end a line; and those that are not seen at all, by which
-/// one name looks like another. Joiners stay, which scripts and emoji need.
+/// Characters that change how the text around them is shown: the controls of C0 and C1, and some
+/// that are no controls.
 fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+    c.is_control() || c >= '\u{ad}' && is_unseen(c)
+}
+
+/// The ones that turn the direction of writing or end a line, and those by which one name looks
+/// like another. Joiners stay, which scripts and emoji need.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
         || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
