@@ -182,6 +182,17 @@ fn a_summary_names_what_is_dangerous_first() {
 }
 
 #[test]
+fn many_lesser_dangers_hide_no_greater_one() {
+    let home = Home::new();
+    let script = "for n in $(seq 40); do echo > a$n; chmod +x a$n; done; mkdir -p z/.git/hooks; \
+                  echo > z/.git/hooks/post-checkout";
+    tried(&home, "kernel", script);
+    let said = verb(&home, "diff").arg("--summary").stdout_any().check().text().to_owned();
+    assert!(said.starts_with("! z/.git/hooks/post-checkout  git obeys it\n! a1  "), "{said}");
+    assert!(said.contains("\n! 21 more to look at\n\n"), "{said}");
+}
+
+#[test]
 fn programs_read_json_and_names() {
     for driver in DRIVERS {
         let home = Home::new();
