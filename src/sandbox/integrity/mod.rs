@@ -19,7 +19,7 @@ use crate::base::{Error, HostPath, Result};
 use crate::plan::{Layer, Plan, Step};
 use crate::spec::{Access, IntegrityMode};
 use crate::sys::clock::{self, Moment};
-use crate::sys::process;
+use crate::sys::{file, process};
 
 pub use finding::{Change, Finding, What};
 pub use names::obeyed_by;
@@ -111,10 +111,23 @@ impl<'a> Watch<'a> {
             let cut = |why| Cut { place: place.clone(), why, looked_at: walk.looked_at };
             result.cut = result.cut.or(walk.cut.map(cut));
         }
+        self.find_awaited(&mut result);
         result
             .findings
             .sort_by(|one, other| (&one.what, &one.path).cmp(&(&other.what, &other.path)));
         result
+    }
+
+    /// What settings named, and was made now; no name of its own tells of it.
+    fn find_awaited(&self, result: &mut Integrity) {
+        for path in &self.plan.confinement.awaited {
+            let may_be_made = self.places.iter().any(|(place, _)| path.is_within(place));
+            let is_told = result.findings.iter().any(|it| path.is_within(&it.path));
+            if may_be_made && !is_told && file::status_of_path(path.as_path()).is_ok() {
+                let (path, change) = (path.clone(), Change::New);
+                result.findings.push(Finding { path, change, what: What::GitSetting });
+            }
+        }
     }
 
     /// Where a link may lead: what the command could write to is looked at itself, and what was
