@@ -74,8 +74,13 @@ impl<'a> Watch<'a> {
             .into_iter()
             // A single file that is shown writable was named by the user.
             .filter_map(|place| Some((place.clone(), Manifest::of(place, &guarded)?)));
-        let places = places.collect();
-        Self { plan, began: Instant::now(), since: clock::now_for_files(), places }
+        let places: Vec<(HostPath, Manifest)> = places.collect();
+        let now = clock::now_for_files();
+        let since = match places.iter().any(|(_, manifest)| manifest.is_of_whole_seconds) {
+            true => earliest_stamp(now),
+            false => now,
+        };
+        Self { plan, began: Instant::now(), since, places }
     }
 
     /// Looks at what became of the places.
@@ -144,6 +149,12 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// What a file may bear that is changed from now on, where times are kept in whole seconds, or in two
+/// of them as by FAT.
+fn earliest_stamp(now: Moment) -> Moment {
+    Moment { seconds: now.seconds & !1, nanoseconds: 0 }
+}
+
 /// A directory that a repository is found by, if the step is one of those that guard it.
 fn guarded_directory(step: &Step) -> Option<&HostPath> {
     match &step.layer {
@@ -175,5 +186,18 @@ impl Integrity {
         let hint = "look at what is named above before you use the directory; with \
                     `--overlay .`, nothing that a command writes there lasts";
         Err(Error::new(why).within("the run counts as failed").hint(hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_stamp_of_whole_seconds_is_older_than_the_run() {
+        let now = Moment { seconds: 7, nanoseconds: 900_000_000 };
+        for stamp in [6, 7, 8] {
+            assert!(Moment { seconds: stamp, nanoseconds: 0 } >= earliest_stamp(now));
+        }
     }
 }
