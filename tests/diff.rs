@@ -113,6 +113,16 @@ fn binary_files_are_told_by_size_and_digest() {
     }
 }
 
+/// At a gigabyte a second they would take four hours.
+#[test]
+fn a_file_of_holes_is_not_read() {
+    let home = Home::new();
+    tried(&home, "kernel", "truncate -s 15T holes");
+    let line = "# holes: added: 16492674416640 bytes, nearly all of them holes\n";
+    verb(&home, "diff").stdout(line).check();
+    verb(&home, "diff").arg("--stat").stdout_contains("holes").check();
+}
+
 #[test]
 fn modes_attributes_and_links_are_told() {
     needs!("setfattr");
@@ -169,6 +179,17 @@ fn a_summary_names_what_is_dangerous_first() {
     }
     assert!(!dangers.contains("plain") && tree.contains("~ plain"), "{said}");
     assert!(tree.contains("+ dir/"), "{said}");
+}
+
+#[test]
+fn many_lesser_dangers_hide_no_greater_one() {
+    let home = Home::new();
+    let script = "for n in $(seq 40); do echo > a$n; chmod +x a$n; done; mkdir -p z/.git/hooks; \
+                  echo > z/.git/hooks/post-checkout";
+    tried(&home, "kernel", script);
+    let said = verb(&home, "diff").arg("--summary").stdout_any().check().text().to_owned();
+    assert!(said.starts_with("! z/.git/hooks/post-checkout  git obeys it\n! a1  "), "{said}");
+    assert!(said.contains("\n! 21 more to look at\n\n"), "{said}");
 }
 
 #[test]

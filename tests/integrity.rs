@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bryo, Home, World, patient};
+use crate::support::{Bryo, Home, World, patient, place};
 
 const WARNING: &str = "bryo: warning: ";
 
@@ -178,6 +178,52 @@ open("CLAUDE.md", "w").close()
             .args(["-c", "chmod -R u+rwx by-name closed; rm -rf * .[!.]*"])
             .check();
     }
+}
+
+/// tmux is the terminal, and says what is seen on it.
+#[test]
+fn what_is_told_is_seen_whatever_the_command_left_on_the_terminal() {
+    needs!("tmux");
+    let home = Home::new();
+    let tmux = |words: &[&str]| {
+        let mut command = std::process::Command::new("tmux");
+        command.args(["-S", "../tmux", "-f", "/dev/null"]).args(words).current_dir(home.work());
+        command.env_clear().envs(home.environment()).env("TERM", "xterm");
+        String::from_utf8_lossy(&command.output().unwrap().stdout).into_owned()
+    };
+    for left in ["", r"\033]0;", r"\033P", r"\033_", r"\033k"] {
+        let bryo = place::binary().display().to_string();
+        let run = format!("{bryo} run -- sh -c 'printf \"{left}\"; echo >.envrc'; sleep 60");
+        tmux(&["new-session", "-d", "-x", "80", "-y", "24", &run]);
+        let deadline = Instant::now() + patient(Duration::from_secs(10));
+        let mut seen = String::new();
+        while !seen.contains("direnv obeys it") && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+            seen = tmux(&["capture-pane", "-p"]);
+        }
+        tmux(&["kill-server"]);
+        fs::remove_file(home.work().join(".envrc")).unwrap();
+        assert!(seen.contains("`.envrc` is new, and direnv obeys it"), "{left}: {seen}");
+    }
+}
+
+#[test]
+fn long_paths_fill_no_memory() {
+    let home = Home::new();
+    let script = "import os\nname = 'n' * 250\nfor level in range(200): os.mkdir(name); os.chdir(name)\n\
+                  for n in range(300): os.mkdir(str(n)); open(f'{n}/.envrc', 'w').close()";
+    Bryo::run()
+        .at(&home)
+        .args(["--integrity", "strict", "--report", "report.json"])
+        .command(["python3", "-c", script])
+        .stderr_any()
+        .status(125)
+        .check();
+    let report = fs::read(home.work().join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    let told = report["integrity"]["findings"].as_array().unwrap().len() as u64;
+    assert_eq!(told + report["integrity"]["more"].as_u64().unwrap(), 300);
+    assert!((50..100).contains(&told), "{told}");
 }
 
 #[test]

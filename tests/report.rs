@@ -113,6 +113,36 @@ fn compare(report: &Value, facts: &Facts) {
     assert_eq!(enforced["descriptors"], serde_json::json!([0, 1, 2]));
 }
 
+/// Also where the command can write to it.
+#[test]
+fn the_report_says_at_the_end_what_was_left_behind() {
+    for (mode, status) in [("report", 0), ("strict", 125), ("off", 0)] {
+        let home = Home::new();
+        let outcome = Bryo::run()
+            .at(&home)
+            .args(["--report", "report.json", "--integrity", mode])
+            .shell(
+                "until test -s report.json; do sleep 0.01; done; grep integrity report.json; \
+                 echo x > .envrc; echo forged > report.json",
+            )
+            .stdout_contains("\"integrity\": null")
+            .stderr_any()
+            .status(status)
+            .check();
+        let report = fs::read(home.work().join("report.json")).unwrap();
+        let report: Value = serde_json::from_slice(&report).unwrap();
+        assert!(report["enforced"]["landlock"].is_object() || landlock() == 0);
+        let integrity = &report["integrity"];
+        assert_eq!(integrity["mode"], mode);
+        let found = integrity["findings"].as_array().unwrap();
+        assert_eq!(found.len(), usize::from(mode != "off"), "{}", outcome.talk());
+        for finding in found {
+            assert!(finding["path"].as_str().unwrap().ends_with("/.envrc"), "{finding}");
+            assert_eq!((&finding["what"], &finding["by"]), (&"obeyed".into(), &"direnv".into()));
+        }
+    }
+}
+
 #[test]
 fn a_report_that_cannot_be_written_stops_the_run() {
     let home = Home::new();

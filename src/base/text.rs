@@ -47,11 +47,19 @@ impl From<String> for Text {
     }
 }
 
-/// Characters that change how the text around them is shown: the controls of C0 and C1, and the
-/// ones that turn the direction of writing.
+/// Characters that change how the text around them is shown: the controls of C0 and C1, and some
+/// that are no controls.
 fn is_dangerous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control() || c >= '\u{ad}' && is_unseen(c)
+}
+
+/// The ones that turn the direction of writing or end a line, and those by which one name looks
+/// like another. Joiners stay, which scripts and emoji need.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 impl fmt::Display for Text {
@@ -91,5 +99,17 @@ mod tests {
     fn escapes_never_reach_the_terminal() {
         let text = Text::from(OsStr::from_bytes(b"a\x1b[31m\xff\n\xe2\x80\xaeb"));
         assert_eq!(text.to_string(), "a\\u{1b}[31m\\xff\\n\\u{202e}b");
+    }
+
+    #[test]
+    fn no_two_names_look_the_same_for_what_is_not_seen() {
+        for unseen in
+            "\u{ad}\u{61c}\u{115f}\u{200b}\u{2028}\u{2029}\u{2060}\u{3164}\u{feff}\u{e0041}".chars()
+        {
+            let shown = Text::from(format!("Make{unseen}file")).to_string();
+            assert_eq!(shown, format!("Make{}file", unseen.escape_default()));
+        }
+        let joined = "نامه\u{200c}ها 👩\u{200d}💻";
+        assert_eq!(Text::from(joined).to_string(), joined);
     }
 }

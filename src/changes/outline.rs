@@ -12,13 +12,13 @@ use crate::sys::entry;
 use crate::sys::facts::{Facts, Type};
 
 use super::change::{Aspects, Change, What};
-use super::danger::danger_of;
+use super::danger::{Danger, danger_of};
 use super::diff::{Colour, Shown};
 use super::layer::Layer;
 use super::walk::{Spot, walk};
 
 /// How many dangerous changes are named before the rest is counted.
-const DANGERS: u64 = 20;
+const DANGERS: usize = 20;
 
 /// Writes it, paths below the home named by `~`; how many changes it tells of.
 pub fn outline(
@@ -51,7 +51,8 @@ pub fn tree(
     Ok(outline.count)
 }
 
-/// What to look at first, each with its reason; how many there are.
+/// What to look at first, each with its reason, the gravest before the rest, so that many of the
+/// lesser hide none of them; how many there are.
 pub fn dangers(
     layers: &[Layer],
     shown: &Shown<'_>,
@@ -60,6 +61,7 @@ pub fn dangers(
     out: &mut dyn Write,
 ) -> Result<u64> {
     let mut number = 0;
+    let mut gravest: Vec<(Danger, Text)> = Vec::new();
     for layer in layers {
         walk(layer, &mut |change, spot| {
             let path = layer.lower.join(spot.path);
@@ -68,16 +70,19 @@ pub fn dangers(
             }
             let Some(danger) = danger_of(change, spot, &layer.lower)? else { return Ok(()) };
             number += 1;
-            if number > DANGERS {
-                return Ok(());
+            let at = gravest.partition_point(|(other, _)| *other <= danger);
+            if at < DANGERS {
+                let name = Text::from(named(&path, shown.from, home).as_os_str());
+                gravest.insert(at, (danger, name));
+                gravest.truncate(DANGERS);
             }
-            let name = Text::from(named(&path, shown.from, home).as_os_str());
-            let line = format!("! {name}  {danger}");
-            writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)
+            Ok(())
         })?;
     }
-    if let Some(more) = number.checked_sub(DANGERS).filter(|more| *more > 0) {
-        let line = format!("! {more} more to look at");
+    let lines = gravest.iter().map(|(danger, name)| format!("! {name}  {danger}"));
+    let more = number - gravest.len() as u64;
+    let rest = (more > 0).then(|| format!("! {more} more to look at"));
+    for line in lines.chain(rest) {
         writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)?;
     }
     Ok(number)

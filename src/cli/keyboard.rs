@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::base::Result;
 use crate::sys::poll::{Watch, wait_for};
@@ -17,6 +18,17 @@ const SIGNALS: [i32; 4] = [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, sign
 /// What a key of that name sends to a program that reads every byte.
 pub(super) const INTERRUPT: u8 = 3;
 pub(super) const END: u8 = 4;
+const ESCAPE: u8 = 0x1b;
+
+/// A terminal sends all of what it sends at once.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// Whether a byte begins what a terminal sends for a key without a letter, or by itself: a command
+/// may have asked for a colour as its last word, and the answer comes while bryo asks
+/// (`rgb:aaaa/…`, ctlseqs "Control characters", with 8 bits after S8C1T).
+pub(super) fn is_of_the_terminal(key: u8) -> bool {
+    key == ESCAPE || key >= 0x80
+}
 
 /// That there is somebody to ask: both the streams of talk are a terminal. Looked at before a
 /// sandbox takes them.
@@ -44,7 +56,7 @@ impl Keyboard {
     }
 
     /// The first key that is an answer to the question; `None`: the terminal is gone, or a signal
-    /// asks to end. What was typed before is no answer.
+    /// asks to end. What was typed before is no answer, and no letter of an arrow key is one.
     pub(super) fn ask(&self, question: &str, is_answer: &dyn Fn(u8) -> bool) -> Result<Option<u8>> {
         let before = Settings::of(self.terminal())?;
         before.raw().with_own_output_of(&before).apply_afresh(self.terminal())?;
@@ -66,7 +78,18 @@ impl Keyboard {
             match file::read(self.terminal(), &mut key) {
                 Ok(0) | Err(_) => return Ok(None),
                 Ok(_) if is_answer(key[0]) => return Ok(Some(key[0])),
+                Ok(_) if is_of_the_terminal(key[0]) => self.pass_over_the_rest()?,
                 Ok(_) => {}
+            }
+        }
+    }
+
+    fn pass_over_the_rest(&self) -> Result<()> {
+        loop {
+            let mut watches = [Watch::reading(self.terminal())];
+            wait_for(&mut watches, Some(AT_ONCE))?;
+            if !watches[0].readable || file::read(self.terminal(), &mut [0; 64])? == 0 {
+                return Ok(());
             }
         }
     }

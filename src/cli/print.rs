@@ -129,6 +129,11 @@ pub(super) fn a_command_has_written() {
     CURSOR_IS_ANYWHERE.store(true, Ordering::Relaxed);
 }
 
+/// What a command may have left that would hide what is said of it: a sequence without an end, in
+/// which a terminal swallows all that follows, letters in another or no colour or of another
+/// alphabet, insertion, lines that do not wrap, a screen of two lines (ctlseqs).
+const SHOW_AGAIN: &str = "\x18\x1b\\\x1b[m\x1b(B\x0f\x1b[4l\x1b[?7h\x1b7\x1b[r\x1b8";
+
 /// Talk, to stderr, from the first column of a terminal: as many blanks as it has columns end on
 /// the same line from there, and on the next one from any other.
 fn talk(text: &[u8]) {
@@ -137,7 +142,8 @@ fn talk(text: &[u8]) {
         && terminal::is_terminal(to.as_fd())
         && let Some(columns) = terminal::columns(to.as_fd())
     {
-        let _ = write!(to, "{:columns$}\r", "");
+        let show_again = if is_dumb() { "" } else { SHOW_AGAIN };
+        let _ = write!(to, "{show_again}{:columns$}\r", "");
     }
     let _ = to.write_all(text).and_then(|()| to.flush());
 }
@@ -179,11 +185,15 @@ pub(super) fn colour_of_talk() -> Colour {
 /// None where nobody sees it, and where nobody wants it: <https://no-color.org>.
 fn colour_for(to: BorrowedFd<'_>) -> Colour {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    match terminal::is_terminal(to) && !is_set("NO_COLOR") && !is_dumb {
+    match terminal::is_terminal(to) && !is_set("NO_COLOR") && !is_dumb() {
         true => Colour::Coloured,
         false => Colour::Plain,
     }
+}
+
+/// One that knows no sequences.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
 }
 
 /// What somebody is to be asked about.

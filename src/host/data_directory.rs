@@ -8,6 +8,22 @@ use crate::sys::file;
 
 use super::findings;
 
+/// Those for policies and for what lasts (`store::Directories`), by the names that they are given.
+pub(super) fn own_directories(environment: &[(Text, Text)], home: &HostPath) -> [HostPath; 2] {
+    let one = |own: &str, xdg: &str, below_home: &str| {
+        let absolute = |name: &str| {
+            let value = super::variable(environment, name)?;
+            value.as_bytes().starts_with(b"/").then(|| HostPath::absolute(value.as_os_str()))
+        };
+        let base = || absolute(xdg).unwrap_or_else(|| home.join(below_home));
+        absolute(own).unwrap_or_else(|| base().join("bryo"))
+    };
+    [
+        one("BRYO_CONFIG_DIR", "XDG_CONFIG_HOME", ".config"),
+        one("BRYO_DATA_DIR", "XDG_DATA_HOME", ".local/share"),
+    ]
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct DataDirectory {
     pub path: HostPath,
@@ -19,16 +35,7 @@ impl DataDirectory {
     /// As the environment says, else below `home`.
     #[must_use]
     pub fn named(environment: &[(Text, Text)], home: &HostPath) -> Self {
-        let absolute = |name: &str| {
-            let (_, value) =
-                environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes())?;
-            value.as_bytes().starts_with(b"/").then(|| HostPath::absolute(value.as_os_str()))
-        };
-        let path = match (absolute("BRYO_DATA_DIR"), absolute("XDG_DATA_HOME")) {
-            (Some(own), _) => own,
-            (None, Some(data)) => data.join("bryo"),
-            (None, None) => home.join(".local/share/bryo"),
-        };
+        let [_, path] = own_directories(environment, home);
         Self { path, no_layers: None }
     }
 

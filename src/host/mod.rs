@@ -107,7 +107,12 @@ impl Host {
             },
             disks: disk::read(&needs.disks, &account.home, cwd.as_ref()),
             rlimits: rlimit::all(),
-            paths: PathFacts::read(needs, &account, cwd.as_ref())?,
+            paths: PathFacts::read(
+                needs,
+                &account,
+                cwd.as_ref(),
+                data_directory::own_directories(&environment, &account.home),
+            )?,
             git: match &cwd {
                 Some(cwd) if needs.git => GitFacts::read(cwd)?,
                 _ => GitFacts::default(),
@@ -158,6 +163,18 @@ impl Host {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&Text> {
         variable(&self.environment, name)
+    }
+
+    /// The directories of bryo itself, as they are named and where links lead to.
+    #[must_use]
+    pub fn own_directories(&self) -> Vec<HostPath> {
+        let named = data_directory::own_directories(&self.environment, &self.account.home);
+        let behind = |own: &HostPath| self.paths.of(own).real().cloned();
+        let names = named.into_iter().flat_map(|own| {
+            let behind = behind(&own).filter(|real| *real != own);
+            [Some(own), behind]
+        });
+        names.flatten().collect()
     }
 
     #[must_use]

@@ -50,7 +50,12 @@ pub struct PathFacts {
 
 impl PathFacts {
     /// An error where a question stays open: what is taken for missing is not protected.
-    pub(super) fn read(needs: &Needs, account: &Account, cwd: Option<&HostPath>) -> Result<Self> {
+    pub(super) fn read(
+        needs: &Needs,
+        account: &Account,
+        cwd: Option<&HostPath>,
+        own: [HostPath; 2],
+    ) -> Result<Self> {
         let mut facts = Self::default();
         let root = HostPath::absolute("/");
         let paths = needs.paths.iter();
@@ -62,9 +67,9 @@ impl PathFacts {
         if paths.iter().filter(|path| path.as_path().parent() == Some(etc)).count() > 8 {
             facts.learn_directory(etc, &paths)?;
         }
-        // The homes too: what must not be shown must be known by every name it has.
+        // These too: what must not be shown must be known by every name it has.
         let homes = [Some(&account.home), account.account_home.as_ref()].into_iter().flatten();
-        for path in paths.into_iter().chain(homes.cloned()) {
+        for path in paths.into_iter().chain(homes.cloned()).chain(own) {
             facts.learn(path)?;
         }
         Ok(facts)

@@ -25,6 +25,8 @@ pub struct GitFacts {
     pub found_by: BTreeSet<HostPath>,
     /// Files and directories that git obeys.
     pub obeyed: BTreeSet<HostPath>,
+    /// What settings and links name and git would obey, were it there.
+    pub awaited: BTreeSet<HostPath>,
     /// There are more repositories than were looked at.
     pub more: bool,
 }
@@ -161,7 +163,7 @@ impl Reader {
         self.facts.more |= config.includes.len() > MOST_INCLUDES;
         for include in config.includes.into_iter().take(MOST_INCLUDES) {
             if let Some(path) = self.below(include.as_bytes(), directory) {
-                self.obey_what_is_at(&path, FileKind::Regular);
+                self.obey_now_or_later(&path, FileKind::Regular);
             }
         }
         let named = config.work_tree.and_then(|it| self.below(it.as_bytes(), directory));
@@ -170,7 +172,7 @@ impl Reader {
         }
         let run_in = named.as_deref().unwrap_or(work_tree);
         if let Some(hooks) = config.hooks.and_then(|it| self.below(it.as_bytes(), run_in)) {
-            self.obey_what_is_at(&hooks, FileKind::Directory);
+            self.obey_now_or_later(&hooks, FileKind::Directory);
             self.linked_hooks(&hooks);
         }
     }
@@ -203,7 +205,7 @@ impl Reader {
         });
         self.found(listed);
         for link in links {
-            self.obey_what_is_at(&link, FileKind::Regular);
+            self.obey_now_or_later(&link, FileKind::Regular);
         }
     }
 
@@ -232,6 +234,24 @@ impl Reader {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The same of what was named: nobody but its name tells of it where it is made later.
+    fn obey_now_or_later(&mut self, path: &Path, kind: FileKind) {
+        self.obey_what_is_at(path, kind);
+        let end = match self.kind(path) {
+            Some(FileKind::Symlink) => {
+                let target = file::link_target(self.top.join(path).as_path());
+                let above = path.parent().unwrap_or(Path::new(""));
+                self.found(target).and_then(|it| self.below(it.as_os_str().as_bytes(), above))
+            }
+            _ => Some(path.to_path_buf()),
+        };
+        if let Some(end) = end
+            && self.kind(&end).is_none()
+        {
+            self.facts.awaited.insert(self.top.join(end));
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Confinement {
     pub doors: Vec<Door>,
     pub landlock: Landlock,
     pub integrity: IntegrityMode,
+    /// What git obeys as soon as it is there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub awaited: Vec<HostPath>,
     /// Where it is written what was enforced.
     pub report: Option<HostPath>,
 }

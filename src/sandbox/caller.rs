@@ -47,13 +47,14 @@ const SIGNALS: [i32; 13] = [
 /// How often a run in the background looks whether it has come to the foreground.
 const FOREGROUND_CHECK: Duration = Duration::from_millis(300);
 
-pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
+/// `paper` holds the report afterwards, as far as there is one.
+pub(super) fn launch(plan: &Plan, status: &Status, paper: &mut Option<Paper>) -> Result<Outcome> {
     // Whoever started bryo may ignore it; then no end of a child could be waited for (wait(2)).
     signal::set_default(signal::SIGCHLD)?;
     let signals = SignalQueue::open(&SIGNALS)?;
     let streams = Streams::of_the_caller();
     let (wire, inner_wire) = wire::pair()?;
-    let paper = Paper::prepare(plan)?;
+    *paper = Paper::prepare(plan)?;
     let mut relayed = Relayed::prepare(plan)?;
     let scratch = Scratch::prepare(plan)?;
     let uplink = Uplink::prepare(&plan.network)?;
@@ -63,7 +64,7 @@ pub(super) fn launch(plan: &Plan, status: &Status) -> Result<Outcome> {
     let clone = clone3_into(namespaces::of_clone(plan), limits.birthplace());
     match clone.context(|| "cannot make a user namespace".to_owned())? {
         Fork::Child => {
-            drop((wire, uplink, paper));
+            drop((wire, uplink, paper.take()));
             let given = init::Given {
                 streams,
                 relayed,
@@ -113,7 +114,7 @@ struct Sandbox<'a> {
     overlays: overlay::Outside,
     terminal: Option<Outside>,
     relayed: Relayed,
-    paper: Option<Paper>,
+    paper: &'a mut Option<Paper>,
     /// A SIGTSTP was passed on, and the payload has not gone on since.
     stop_was_asked_for: bool,
     clock: Clock,
@@ -227,7 +228,7 @@ impl Sandbox<'_> {
                 Err(missing::with_its_place(error, &path, self.plan))
             }
             Report::Enforced(enforced) => {
-                if let Some(paper) = &mut self.paper {
+                if let Some(paper) = self.paper {
                     paper.note(*enforced);
                 }
                 Ok(None)

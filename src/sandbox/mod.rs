@@ -106,10 +106,13 @@ pub fn launch(plan: &Plan) -> Ended {
         Err(error) => return Ended { outcome: Err(error), integrity: Integrity::default() },
     };
     let watch = Watch::begin(plan);
-    let outcome =
-        caller::launch(plan, &status).map_err(|error| error.explained("cannot run the sandbox"));
+    let mut paper = None;
+    let outcome = caller::launch(plan, &status, &mut paper)
+        .map_err(|error| error.explained("cannot run the sandbox"));
     status.ended(&outcome);
     let integrity = watch.end();
     status.looked_at(&integrity);
+    let completed = paper.map_or(Ok(()), |paper| paper.complete(plan, &integrity));
+    let outcome = outcome.and_then(|outcome| completed.map(|()| outcome));
     Ended { outcome, integrity }
 }

@@ -1,5 +1,6 @@
 //! What `--report` writes: the layers of one run, as the payload found them in force, beside what
-//! was decided. Written to its place in one piece, once the payload runs.
+//! was decided, and what the run left behind. Written to its place in one piece, once the payload
+//! runs, and again when it has ended.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use crate::base::{Context, Error, Result};
 use crate::plan::{Files, Plan};
 use crate::sys::{file, process};
 
+use super::Integrity;
 use super::confine::Enforced;
 
 /// The place of the report, and what is known for it so far.
@@ -19,6 +21,8 @@ pub(super) struct Paper {
     directory: OwnedFd,
     name: PathBuf,
     enforced: Option<Enforced>,
+    /// As it was written.
+    content: Option<Value>,
 }
 
 /// The filter of system calls, as the kernel counts it.
@@ -44,7 +48,7 @@ impl Paper {
         if file::is_directory_at(directory.as_fd(), &name) {
             return Err(Error::new("it is a directory").within(cannot()));
         }
-        let paper = Self { directory, name, enforced: None };
+        let paper = Self { directory, name, enforced: None, content: None };
         // Access alone would not know of a full quota or a read-only mount.
         let trial = paper.temporary();
         paper.create(&trial).context(cannot)?;
@@ -59,8 +63,27 @@ impl Paper {
     /// The payload runs: all that was noted is true of it.
     pub(super) fn write(&mut self, plan: &Plan, filters: Option<Filters>) -> Result<()> {
         let Some(enforced) = self.enforced.take() else { return Ok(()) };
-        let text = serde_json::to_string_pretty(&content(plan, &enforced, filters))
-            .map_err(|e| Error::new(e.to_string()))?;
+        let content = content(plan, &enforced, filters);
+        self.put(&content)?;
+        self.content = Some(content);
+        Ok(())
+    }
+
+    /// The payload has ended: what it left behind. What it may have done to the report in a place
+    /// that it could write to is undone by this.
+    pub(super) fn complete(mut self, plan: &Plan, integrity: &Integrity) -> Result<()> {
+        let Some(mut content) = self.content.take() else { return Ok(()) };
+        content["integrity"] = json!({
+            "mode": plan.confinement.integrity,
+            "findings": integrity.findings,
+            "more": integrity.more,
+            "cut": integrity.cut,
+        });
+        self.put(&content)
+    }
+
+    fn put(&self, content: &Value) -> Result<()> {
+        let text = serde_json::to_string_pretty(content).map_err(|e| Error::new(e.to_string()))?;
         let temporary = self.temporary();
         let directory = self.directory.as_fd();
         self.create(&temporary)
@@ -108,5 +131,6 @@ fn content(plan: &Plan, enforced: &Enforced, filters: Option<Filters>) -> Value 
         "doors": confinement.doors,
         "downgrades": plan.warnings,
         "choices": plan.rungs,
+        "integrity": null,
     })
 }

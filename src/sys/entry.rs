@@ -278,6 +278,24 @@ pub fn truncate(fd: BorrowedFd<'_>) -> Result<()> {
     fs::ftruncate(fd, 0).named(|| "ftruncate".to_owned())
 }
 
+/// Whether anybody has the file that is open here for reading open for writing: then the kernel
+/// grants no lease (fcntl(2), F_SETLEASE). `false` where it grants none to anybody.
+#[must_use]
+pub fn is_open_for_writing(file: BorrowedFd<'_>) -> bool {
+    let lease = |kind: i32| {
+        // SAFETY: F_SETLEASE takes a number and touches no memory; the descriptor is borrowed.
+        let answer = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, kind) };
+        if answer < 0 { Err(std::io::Error::last_os_error()) } else { Ok(()) }
+    };
+    match lease(libc::F_RDLCK) {
+        Ok(()) => {
+            let _ = lease(libc::F_UNLCK);
+            false
+        }
+        Err(e) => e.raw_os_error() == Some(libc::EAGAIN),
+    }
+}
+
 /// Locks a file or directory for this open file (flock(2)), which forks share; `false` if another
 /// one holds it.
 pub fn try_lock(fd: BorrowedFd<'_>) -> Result<bool> {

@@ -19,6 +19,7 @@ pub const SIGTSTP: i32 = libc::SIGTSTP;
 pub const SIGTTIN: i32 = libc::SIGTTIN;
 pub const SIGTTOU: i32 = libc::SIGTTOU;
 pub const SIGWINCH: i32 = libc::SIGWINCH;
+pub const SIGIO: i32 = libc::SIGIO;
 pub const SIGPIPE: i32 = libc::SIGPIPE;
 pub const SIGALRM: i32 = libc::SIGALRM;
 

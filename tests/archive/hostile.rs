@@ -83,6 +83,8 @@ fn names_that_lead_out() {
         refused(path, &tar([file("x", ""), link("y", path)]), why);
         refused(path, &tar([file("x", "").said("path", path)]), why);
     }
+    let deep = "a/".repeat(100_000) + "f";
+    refused("deep", &tar([file("x", "").said("path", &deep)]), "it lies below 100000 directories");
     refused("NUL", &tar([file("x", "").said("path", "a\0b")]), "its name holds a zero byte");
     refused("long", &tar([file("n".repeat(256), "")]), "file name too long");
     refused("root", &tar([file("./", "x").mode(0o644)]), "it has content, and is no file");

@@ -77,6 +77,48 @@ fn a_hard_link_out_of_the_layer_is_broken() {
     assert_eq!(inode("one"), inode("two"));
 }
 
+/// A descriptor of an overlay's file is one of the layer's, whoever holds it.
+#[test]
+fn what_somebody_can_still_write_to_is_not_applied() {
+    needs!("python3");
+    let home = home_with_tree();
+    let shared = home.scratch().dir("shared");
+    let take = "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('s'); s.listen(); \
+                c = s.accept()[0]; f = socket.recv_fds(c, 1, 1); c.send(b'!'); time.sleep(600)";
+    let mut friend = std::process::Command::new("python3")
+        .args(["-c", take])
+        .current_dir(&shared)
+        .spawn()
+        .unwrap();
+    let pass = "import socket, os, sys, time\nf = open('a', 'r+'); f.write('harmless')\nf.flush()\n\
+                while not os.path.exists(sys.argv[1]): time.sleep(0.01)\n\
+                c = socket.socket(socket.AF_UNIX)\n\
+                while c.connect_ex(sys.argv[1]): time.sleep(0.01)\n\
+                socket.send_fds(c, [b'.'], [f.fileno()]); c.recv(1)";
+    let socket = shared.join("s").display().to_string();
+    let shown = shared.display().to_string();
+    let tried = Bryo::verb("try")
+        .at(&home)
+        .args(["--name", "it", "--keep", "--overlay-driver", "kernel", "--rw", &shown])
+        .command(["python3", "-c", pass, &socket])
+        .leftovers_unjudged()
+        .start()
+        .finish();
+    let refused = verb(&home, "apply").arg("it").start().finish();
+    let there = home.scratch().read("work/a");
+    friend.kill().unwrap();
+    friend.wait().unwrap();
+    assert_eq!(tried.status, 0, "{}", tried.talk());
+    assert!(
+        refused.talk().contains("another program has it open for writing"),
+        "{}",
+        refused.talk()
+    );
+    assert_eq!((refused.status, there.as_str()), (125, "a\n"));
+    verb(&home, "apply").args(["it", "--resume"]).stderr_any().check();
+    assert_eq!(home.scratch().read("work/a"), "harmless");
+}
+
 #[test]
 fn a_forged_whiteout_deletes_no_more_than_its_name() {
     let home = home_with_tree();

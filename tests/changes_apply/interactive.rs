@@ -52,6 +52,23 @@ fn changed(replaced: &[(&str, &str)]) -> String {
     })
 }
 
+/// An arrow ends in the letter that stands for all the rest.
+#[test]
+fn a_key_without_a_letter_is_no_answer() {
+    let home = home_with_text();
+    tried(&home, CHANGE);
+    let mut terminal = asked(&home, &[]);
+    for keys in ["\x1b[A", "\x1bOA", "\u{9b}A", "\x1b]4;1;rgb:aaaa/aaaa/aaaa\x1b\\"] {
+        terminal.send(keys);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    terminal.send("q");
+    terminal.wait_for("quit", SOON);
+    assert_eq!(terminal.wait(SOON), 0);
+    assert_eq!(text(&home), NUMBERS);
+    assert!(!home.work().join("new").exists() && home.work().join("old").exists());
+}
+
 #[test]
 fn hunk_by_hunk_a_part_is_applied_and_the_rest_is_left() {
     for lower in [None, Elsewhere::new()] {

@@ -20,13 +20,14 @@ pub(crate) const INTACT: &str = "INTACT\n";
 
 const PROBE_TAKES: Duration = Duration::from_secs(4);
 
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     ".ssh/id_ed25519",
     ".aws/credentials",
     ".config/gh/hosts.yml",
     ".netrc",
     ".cargo/credentials.toml",
     ".bash_history",
+    ".local/share/bryo/changes/a/record",
 ];
 
 pub(crate) struct Stage {

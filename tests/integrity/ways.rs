@@ -52,6 +52,28 @@ pub(super) const WAYS: &[Bypass] = &[
         outcome: Named("`.git/hooks/pre-commit` is new, and git runs it"),
     },
     Bypass {
+        name: "a directory for hooks that the settings name and that was not there",
+        setup: "git init -q . && git commit -q --allow-empty -m first && git config core.hooksPath tools/h",
+        payload: "mkdir -p tools/h; cp $EVIL tools/h/pre-commit",
+        later: COMMIT,
+        outcome: Named("`tools/h` is new, and git obeys it"),
+    },
+    Bypass {
+        name: "settings that the settings include and that were not there",
+        setup: "git init -q . && git commit -q --allow-empty -m first && git config include.path ../own",
+        payload: "printf '[core]\nfsmonitor = %s\n' $EVIL > own",
+        later: STATUS,
+        outcome: Named("`own` is new, and git obeys it"),
+    },
+    Bypass {
+        name: "a hook that is a link to what was not there",
+        setup: "git init -q . && git commit -q --allow-empty -m first
+            ln -s ../../tools/hook .git/hooks/pre-commit",
+        payload: "mkdir tools; cp $EVIL tools/hook",
+        later: COMMIT,
+        outcome: Named("`tools/hook` is new, and git obeys it"),
+    },
+    Bypass {
         name: "another common directory",
         setup: REPOSITORY,
         payload: "cp -r .git other; cp $EVIL other/hooks/pre-commit; echo ../other > .git/commondir",

@@ -153,7 +153,7 @@ pub(crate) fn git_facts(found_by: &[&str], obeyed: &[&str]) -> GitFacts {
     let paths = |names: &[&str]| {
         names.iter().map(|name| HostPath::absolute("/home/ada/project").join(name)).collect()
     };
-    GitFacts { found_by: paths(found_by), obeyed: paths(obeyed), more: false }
+    GitFacts { found_by: paths(found_by), obeyed: paths(obeyed), ..GitFacts::default() }
 }
 
 fn paths() -> PathFacts {

@@ -134,6 +134,20 @@ fn a_home_that_is_a_link_is_found_behind_it() {
         .stderr_contains("1 change in x")
         .check();
     assert!(!home.home().join("n").exists());
+    // bryo's own files are known by both names.
+    at(&home, Bryo::run())
+        .env("HOME", &link)
+        .args(["--home", "overlay"])
+        .shell("grep -rs canary ~/ ~/.local/share/bryo ~/.config/bryo; echo end")
+        .stdout("end\n")
+        .check();
+    at(&home, Bryo::run())
+        .env("HOME", &link)
+        .cwd(home.home().join(".local/share/bryo"))
+        .command(["true"])
+        .stderr_contains("your policies, and which of them you trust, are in it")
+        .status(125)
+        .check();
     fs::remove_file(link).unwrap();
 }
 

@@ -53,8 +53,8 @@ fn the_outline_stands_before_the_question_where_it_fits() {
     assert!(colours.contains("\x1b[1;31m! .envrc  direnv obeys it\x1b[m\r\n\r\n"), "{colours}");
     assert!(colours.contains("\x1b[32m+ d/\x1b[m  1 name, 0\r\n"), "{colours}");
     // What the command wrote last has its line to itself.
-    let open = format!("no newline{:80}\r\x1b[", "");
-    assert!(colours.contains(&open), "{colours}");
+    let open = format!("\x1b[r\x1b8{:80}\r\x1b[", "");
+    assert!(colours.contains("no newline\x18") && colours.contains(&open), "{colours:?}");
     let many = after("for n in $(seq 30); do echo > f$n; done; chmod +x f7");
     assert!(many.contains("! f7  may be executed now\x1b[m\r\nbryo: note: 30 changes"), "{many}");
     assert!(!many.contains("f8"), "{many}");
@@ -73,12 +73,15 @@ fn discarded_is_gone() {
 
 #[test]
 fn whatever_is_no_answer_keeps() {
-    for key in ["k", "\x03", "\x04", "\r", "\x1b"] {
+    // The last two are what xterm answers, in 7 bits and in 8, to a command that asked it for a colour.
+    let answers = ["\x1b]4;1;rgb:aaaa/aaaa/aaaa\x1b\\", "\u{9d}4;1;rgb:aaaa/aaaa/aaaa\u{9c}"];
+    for key in ["k", "\x03", "\x04", "\r", "\x1b"].into_iter().chain(answers) {
         let home = Home::new();
         let mut terminal = question(&home);
         terminal.send(key);
         terminal.wait_for("`bryo apply x`", SOON);
         assert_eq!(terminal.wait(SOON), 3, "{key:?}");
+        assert!(!home.work().join("n").exists(), "{key:?}");
         verb(&home, "changes").stdout_contains("1 added").check();
     }
 }

@@ -13,7 +13,7 @@ use crate::changes::disk::sync_filesystem;
 use crate::changes::layer::Layer;
 use crate::sys::clock::Moment;
 use crate::sys::facts::Facts;
-use crate::sys::{Errno, entry, file};
+use crate::sys::{Errno, entry, file, signal};
 
 use super::journal;
 use super::overtaken::holds_any;
@@ -32,6 +32,8 @@ pub enum Run {
 /// `kept`, under the number of the step.
 pub fn carry_out(layers: &[Layer], paper: &HostPath, kept: &HostPath, run: Run) -> Result<()> {
     let mut ways = Ways::open(layers, kept, journal::head(paper)?)?;
+    // It tells of a lease that is broken, and ends who does not wait for it (fcntl(2)).
+    signal::ignore(signal::SIGIO)?;
     // What is renamed into place must be on the disk before its new name is.
     for layer in layers {
         sync_filesystem(layer.upper.as_fd())?;

@@ -5,6 +5,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 use crate::base::{Error, HostPath, Result, Text};
 use crate::changes::compare::{Side, aspects};
@@ -244,6 +245,7 @@ impl<'a> Spot<'a> {
                 entry::open_file_at(directory, self.name)?
             }
         };
+        expect_no_writer(fd.as_fd())?;
         for name in facts::attribute_names(fd.as_fd())? {
             if let (true, Ok(text)) = (Dialect::is_note(name.to_bytes()), name.to_str()) {
                 entry::remove_attribute(fd.as_fd(), text)?;
@@ -267,6 +269,25 @@ impl<'a> Spot<'a> {
         Ok(self.facts()?.is_some_and(|it| it.inode == inode))
     }
 }
+
+/// What a command had open, it may have handed to somebody who outlives it (unix(7), SCM_RIGHTS),
+/// and who would go on writing to what is the user's own file from now on.
+fn expect_no_writer(file: BorrowedFd<'_>) -> Result<()> {
+    let deadline = Instant::now() + CLOSING;
+    while entry::is_open_for_writing(file) {
+        if Instant::now() > deadline {
+            return Err(Error::new("another program has it open for writing").hint(
+                "the command passed it on; `bryo undo NAME` takes back what was applied, and \
+                 `bryo apply NAME --resume` goes on once that program has ended",
+            ));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// For the kernel to close what those had open that have just ended.
+const CLOSING: Duration = Duration::from_millis(500);
 
 /// The path of the host that a step is about.
 pub(super) fn shown(layers: &[Layer], step: &Step) -> String {

@@ -28,6 +28,10 @@ enum Content {
         size: u64,
         digest: String,
     },
+    /// So little of so much that reading it would take hours.
+    Holes {
+        size: u64,
+    },
     /// Neither a file nor a link: what it is.
     Special(&'static str),
     /// Its mode keeps its owner from it.
@@ -45,6 +49,7 @@ impl Side {
                 let target = entry::link_target_at(directory, name)?;
                 Content::Text(target.as_os_str().as_bytes().to_vec())
             }
+            Type::Regular if is_mostly_holes(facts) => Content::Holes { size: facts.size },
             Type::Regular => match entry::open_file_at(directory, name) {
                 Ok(fd) => content_of(fd.as_fd(), facts.size)?,
                 Err(e) if e.errno == crate::sys::Errno::EACCES => Content::Closed,
@@ -78,7 +83,10 @@ impl Side {
         match &self.content {
             Content::Nothing => Some(&[]),
             Content::Text(text) => Some(text),
-            Content::Binary { .. } | Content::Special(_) | Content::Closed => None,
+            Content::Binary { .. }
+            | Content::Holes { .. }
+            | Content::Special(_)
+            | Content::Closed => None,
         }
     }
 
@@ -95,6 +103,7 @@ impl Side {
             Content::Nothing => None,
             Content::Text(text) => Some(format!("{} bytes of text", text.len())),
             Content::Binary { size, digest } => Some(format!("{size} bytes, sha256 {digest}")),
+            Content::Holes { size } => Some(format!("{size} bytes, nearly all of them holes")),
             Content::Special(what) => Some((*what).to_owned()),
             Content::Closed => Some("a file that its mode keeps closed".to_owned()),
         }
@@ -118,6 +127,11 @@ pub(super) fn git_mode(facts: &Facts) -> u32 {
         _ if facts.mode & 0o100 != 0 => 0o100_755,
         _ => 0o100_644,
     }
+}
+
+/// More than any file system compresses.
+fn is_mostly_holes(facts: &Facts) -> bool {
+    facts.size > LARGEST && facts.allocated < facts.size / 64
 }
 
 fn content_of(fd: BorrowedFd<'_>, size: u64) -> Result<Content> {

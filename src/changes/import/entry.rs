@@ -55,6 +55,9 @@ pub(super) enum Says<'a> {
     Nothing,
 }
 
+/// More than anybody has, and few enough to be made: the way to each begins at the top.
+const DEEPEST: usize = 8192;
+
 /// The path without `.` and double slashes; nothing is left of that of the root.
 pub(super) fn plain_path(path: &[u8]) -> Result<Vec<u8>> {
     let refused = |why: &str| {
@@ -69,6 +72,9 @@ pub(super) fn plain_path(path: &[u8]) -> Result<Vec<u8>> {
     }
     let parts: Vec<&[u8]> =
         path.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".").collect();
+    if parts.len() > DEEPEST {
+        return Err(Error::new(format!("it lies below {} directories", parts.len() - 1)));
+    }
     if parts.contains(&b"..".as_slice()) {
         return Err(refused("its name leads out with `..`"));
     }

@@ -2,7 +2,7 @@
 //! end of the input and `^C` too, keeps the changes.
 
 use crate::base::{Error, Result};
-use crate::cli::keyboard::{Keyboard, Person};
+use crate::cli::keyboard::{Keyboard, Person, is_of_the_terminal};
 use crate::cli::{diff, print};
 use crate::store::Kept;
 use crate::sys::process;
@@ -61,9 +61,9 @@ impl Prompt {
     }
 }
 
-/// The four letters; `^C`, `^D`, escape, `q` and Enter, which keep.
+/// The four letters; `^C`, `^D`, `q`, Enter, and whatever no letter begins, which keep.
 fn is_answer(key: u8) -> bool {
-    b"daikDAIKqQ\r\n\x03\x04\x1b".contains(&key)
+    is_of_the_terminal(key) || b"daikDAIKqQ\r\n\x03\x04".contains(&key)
 }
 
 fn show(name: &str) -> Result<()> {

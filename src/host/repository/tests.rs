@@ -24,7 +24,12 @@ fn facts(name: &str, files: &[(&str, &str)], links: &[(&str, &str)]) -> GitFacts
         };
         paths.iter().map(short).collect()
     };
-    GitFacts { found_by: below(facts.found_by), obeyed: below(facts.obeyed), ..facts }
+    GitFacts {
+        found_by: below(facts.found_by),
+        obeyed: below(facts.obeyed),
+        awaited: below(facts.awaited),
+        ..facts
+    }
 }
 
 fn shown(paths: &BTreeSet<HostPath>) -> Vec<String> {
@@ -100,4 +105,18 @@ fn a_crowd_is_not_looked_through() {
     let files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
     let facts = facts("crowd", &files, &[]);
     assert!(facts.more && facts.found_by.len() == MOST_REPOSITORIES + 1);
+}
+
+#[test]
+fn what_is_named_and_not_there_is_awaited() {
+    let config =
+        "[core]\nhooksPath = tools/hooks\n[include]\npath = ../conf/more\npath = ../../out\n";
+    let links = [
+        (".git/hooks/commit-msg", "../../tools/msg"),
+        (".git/hooks/out", "/elsewhere"),
+        (".git/hooks/old", "pre-commit"),
+    ];
+    let files = [(".git/HEAD", ""), (".git/config", config), (".git/hooks/pre-commit", "")];
+    let facts = facts("awaited", &files, &links);
+    assert_eq!(shown(&facts.awaited), ["/conf/more", "/tools/hooks", "/tools/msg"]);
 }

@@ -91,7 +91,7 @@ impl Check {
             Self::Ioctl => refused_if(
                 terminal_commands(keys).map(|command| vec![Condition::low_equals(1, command)]),
             ),
-            Self::Socket => only(Action::EAFNOSUPPORT, socket_kinds()),
+            Self::Socket => sockets(),
             Self::SocketPair => {
                 only(Action::EAFNOSUPPORT, FAMILIES.map(|it| vec![Condition::low_equals(0, it)]))
             }
@@ -159,10 +159,17 @@ const FAMILIES: [u32; 3] = [1, 2, 10];
 const AF_NETLINK: u32 = 16;
 const NETLINK_ROUTE: u32 = 0;
 
-fn socket_kinds() -> impl Iterator<Item = Vec<Condition>> {
+/// DCCP, L2TP, SCTP and SMC over IP: modules of the kernel that whoever asks for one loads. They
+/// mean nothing to the other families.
+const RARE_PROTOCOLS: [u32; 4] = [33, 115, 132, 256];
+
+fn sockets() -> Verdict {
+    let rare = RARE_PROTOCOLS.map(|protocol| vec![Condition::low_equals(2, protocol)]);
     let families = FAMILIES.map(|family| vec![Condition::low_equals(0, family)]);
     let route = vec![Condition::low_equals(0, AF_NETLINK), Condition::low_equals(2, NETLINK_ROUTE)];
-    families.into_iter().chain([route])
+    let mut verdict = only(Action::EAFNOSUPPORT, families.into_iter().chain([route]));
+    verdict.rules.splice(0..0, rare.map(|when| rule(when, Action::EPROTONOSUPPORT)));
+    verdict
 }
 
 /// The plain one, PER_LINUX32, each with UNAME26 too, and the question for the present one; to

@@ -137,6 +137,7 @@ pub enum Action {
 impl Action {
     pub const EPERM: Self = Self::Errno(1);
     pub const ENOSYS: Self = Self::Errno(38);
+    pub const EPROTONOSUPPORT: Self = Self::Errno(93);
     pub const EAFNOSUPPORT: Self = Self::Errno(97);
 
     /// How strict it is, whatever number comes with it.

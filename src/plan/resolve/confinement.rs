@@ -37,6 +37,7 @@ pub(super) fn decide(
         landlock: landlock::decide(spec, host, view, link, &doors, remarks)?,
         doors,
         integrity: spec.integrity.as_ref().map_or(IntegrityMode::Report, |wish| wish.value),
+        awaited: host.git.awaited.iter().cloned().collect(),
         report: spec.report.as_ref().map(|wish| path(&wish.value)),
     })
 }

@@ -89,7 +89,9 @@ impl Builder<'_> {
     /// wish may show them.
     pub(super) fn hide_own_directories(&mut self) {
         let Some(lower) = &self.home_overlay else { return };
-        let places: Vec<BoxPath> = own::directories(self.host)
+        let places: Vec<BoxPath> = self
+            .host
+            .own_directories()
             .iter()
             .filter(|own| own.is_within(lower))
             .map(HostPath::same_inside)
@@ -106,7 +108,7 @@ impl Builder<'_> {
             return Ok(false);
         };
         let secrets = secrets().map(|below| lower.join(below));
-        let own = own::directories(self.host);
+        let own = self.host.own_directories();
         match secrets.chain(own).find(|covered| directory.is_within(covered)) {
             None => Ok(true),
             Some(covered) => Err(Error::new(format!("`{covered}` is never shown with the home"))

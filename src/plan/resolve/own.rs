@@ -28,7 +28,7 @@ pub(super) fn check_may_show(host: &Host, cwd: &HostPath) -> Result<()> {
         "other programs keep their files and sockets in it"
     } else if is_in("/proc") || is_in("/sys") {
         "it is a view of the kernel, not of files"
-    } else if directories(host).iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
+    } else if host.own_directories().iter().any(|own| own.is_within(cwd) || cwd.is_within(own)) {
         "your policies, and which of them you trust, are in it"
     } else {
         return Ok(());
@@ -49,24 +49,6 @@ fn is_runtime_directory(host: &Host, cwd: &HostPath) -> bool {
     let named = host.variable("XDG_RUNTIME_DIR").map(|path| HostPath::absolute(path.as_os_str()));
     let of_a_user = cwd.as_path().parent().is_some_and(|parent| parent.ends_with("run/user"));
     of_a_user || named.is_some_and(|named| named.is_within(cwd))
-}
-
-/// The directories of bryo itself (`store::Directories`), below which a sandbox could allow itself
-/// what it likes.
-pub(super) fn directories(host: &Host) -> Vec<HostPath> {
-    let one = |own: &str, xdg: &str, below_home: &str| {
-        let of = |name: &str| {
-            let path = host.variable(name)?;
-            path.as_bytes().starts_with(b"/").then(|| HostPath::absolute(path.as_os_str()))
-        };
-        of(own).unwrap_or_else(|| {
-            of(xdg).unwrap_or_else(|| host.account.home.join(below_home)).join("bryo")
-        })
-    };
-    vec![
-        one("BRYO_CONFIG_DIR", "XDG_CONFIG_HOME", ".config"),
-        one("BRYO_DATA_DIR", "XDG_DATA_HOME", ".local/share"),
-    ]
 }
 
 /// Whether an empty home there would cover what programs need.

@@ -57,6 +57,7 @@ mod tests {
         let git = GitFacts {
             found_by: [path("/w/h/x"), path("/w/h"), path("/w/.git")].into(),
             obeyed: [path("/w/h"), path("/w/.git/config")].into(),
+            awaited: [].into(),
             more: false,
         };
         let wanted = [

@@ -20,6 +20,9 @@ pub(super) struct Manifest {
     settings: HashMap<PathBuf, Vec<u8>>,
     /// Every name at the top was seen, and every hook.
     is_complete: bool,
+    /// The file system seems to keep times in whole seconds, as ext3 does: no program can set the
+    /// time of the last change, and few directories had theirs at the very beginning of one.
+    pub(super) is_of_whole_seconds: bool,
 }
 
 /// What a manifest says of a name.
@@ -50,6 +53,8 @@ impl Manifest {
     pub(super) fn of(place: &HostPath, repositories: &[&HostPath]) -> Option<Self> {
         let mut manifest = Self::default();
         let top = inode::open_directory(place.as_path()).ok()?;
+        let stamp = inode::stamp(top.as_fd()).ok()?;
+        manifest.is_of_whole_seconds = stamp.changed.nanoseconds == 0;
         let mut room = Room::new();
         let above = place.as_path().file_name().unwrap_or_default();
         let names = listed(top.as_fd(), &mut room, |name| {

@@ -19,7 +19,7 @@ use crate::base::{Error, HostPath, Result};
 use crate::plan::{Layer, Plan, Step};
 use crate::spec::{Access, IntegrityMode};
 use crate::sys::clock::{self, Moment};
-use crate::sys::process;
+use crate::sys::{file, process};
 
 pub use finding::{Change, Finding, What};
 pub use names::obeyed_by;
@@ -30,7 +30,7 @@ use walk::{Care, Patience, Question};
 /// What was found after a run.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 pub struct Integrity {
-    /// The gravest first; no more than a thousand of each place.
+    /// The gravest first; no more than a thousand of each place, and fewer where their paths are long.
     pub findings: Vec<Finding>,
     /// How many more there are.
     pub more: usize,
@@ -74,8 +74,13 @@ impl<'a> Watch<'a> {
             .into_iter()
             // A single file that is shown writable was named by the user.
             .filter_map(|place| Some((place.clone(), Manifest::of(place, &guarded)?)));
-        let places = places.collect();
-        Self { plan, began: Instant::now(), since: clock::now_for_files(), places }
+        let places: Vec<(HostPath, Manifest)> = places.collect();
+        let now = clock::now_for_files();
+        let since = match places.iter().any(|(_, manifest)| manifest.is_of_whole_seconds) {
+            true => earliest_stamp(now),
+            false => now,
+        };
+        Self { plan, began: Instant::now(), since, places }
     }
 
     /// Looks at what became of the places.
@@ -111,10 +116,23 @@ impl<'a> Watch<'a> {
             let cut = |why| Cut { place: place.clone(), why, looked_at: walk.looked_at };
             result.cut = result.cut.or(walk.cut.map(cut));
         }
+        self.find_awaited(&mut result);
         result
             .findings
             .sort_by(|one, other| (&one.what, &one.path).cmp(&(&other.what, &other.path)));
         result
+    }
+
+    /// What settings named, and was made now; no name of its own tells of it.
+    fn find_awaited(&self, result: &mut Integrity) {
+        for path in &self.plan.confinement.awaited {
+            let may_be_made = self.places.iter().any(|(place, _)| path.is_within(place));
+            let is_told = result.findings.iter().any(|it| path.is_within(&it.path));
+            if may_be_made && !is_told && file::status_of_path(path.as_path()).is_ok() {
+                let (path, change) = (path.clone(), Change::New);
+                result.findings.push(Finding { path, change, what: What::GitSetting });
+            }
+        }
     }
 
     /// Where a link may lead: what the command could write to is looked at itself, and what was
@@ -129,6 +147,12 @@ impl<'a> Watch<'a> {
         });
         read_only.chain(self.places.iter().map(|(place, _)| place.clone())).collect()
     }
+}
+
+/// What a file may bear that is changed from now on, where times are kept in whole seconds, or in two
+/// of them as by FAT.
+fn earliest_stamp(now: Moment) -> Moment {
+    Moment { seconds: now.seconds & !1, nanoseconds: 0 }
 }
 
 /// A directory that a repository is found by, if the step is one of those that guard it.
@@ -162,5 +186,18 @@ impl Integrity {
         let hint = "look at what is named above before you use the directory; with \
                     `--overlay .`, nothing that a command writes there lasts";
         Err(Error::new(why).within("the run counts as failed").hint(hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_stamp_of_whole_seconds_is_older_than_the_run() {
+        let now = Moment { seconds: 7, nanoseconds: 900_000_000 };
+        for stamp in [6, 7, 8] {
+            assert!(Moment { seconds: stamp, nanoseconds: 0 } >= earliest_stamp(now));
+        }
     }
 }

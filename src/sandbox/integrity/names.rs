@@ -18,18 +18,39 @@ pub(super) fn who_obeys(name: &OsStr, directory: &OsStr) -> Option<&'static str>
         b"CLAUDE.md" | b"CLAUDE.local.md" | b"AGENTS.md" | b"AGENTS.override.md" | b"GEMINI.md" => {
             "a coding agent"
         }
-        b".cursorrules" | b".windsurfrules" | b".clinerules" | b".mcp.json" => "a coding agent",
+        b".cursorrules" | b".windsurfrules" | b".clinerules" | b".mcp.json" | b"opencode.json" => {
+            "a coding agent"
+        }
         b"copilot-instructions.md" if directory == ".github" => "a coding agent",
         b".aider.conf.yml" => "a coding agent",
         b".gitattributes" | b".gitmodules" | b".lfsconfig" | b".gitconfig" => "git",
+        b"hgrc" if directory == ".hg" => "Mercurial",
         b".gitlab-ci.yml" => "GitLab",
+        b".travis.yml"
+        | b".drone.yml"
+        | b".woodpecker.yml"
+        | b".cirrus.yml"
+        | b"appveyor.yml"
+        | b"azure-pipelines.yml"
+        | b"bitbucket-pipelines.yml"
+        | b"Jenkinsfile" => "a build service",
         b".devcontainer.json" => "VS Code",
         b".exrc" | b".vimrc" | b".nvimrc" | b".nvim.lua" | b".lvimrc" | b".ycm_extra_conf.py" => {
             "vim"
         }
-        b".dir-locals.el" | b".dir-locals-2.el" => "emacs",
+        b".dir-locals.el" | b".dir-locals-2.el" | b".emacs" => "emacs",
         b".gdbinit" => "gdb",
         b".lldbinit" => "lldb",
+        b".pdbrc" => "python",
+        b".irbrc" | b".pryrc" => "ruby",
+        b".Rprofile" | b".Renviron" => "R",
+        b".ghci" => "ghci",
+        b".octaverc" => "octave",
+        b".tmux.conf" => "tmux",
+        b".screenrc" => "screen",
+        b".xprofile" | b".xsession" | b".xsessionrc" | b".xinitrc" | b".pam_environment" => {
+            "your session"
+        }
         b".bazelrc" => "bazel",
         b".mise.toml" | b"mise.toml" | b".tool-versions" => "mise",
         b".bashrc" | b".bash_profile" | b".bash_login" | b".bash_logout" | b".bash_aliases"
@@ -48,13 +69,26 @@ pub(super) fn who_obeys_all_in(name: &OsStr, above: &OsStr) -> Option<&'static s
         b".vscode" | b".devcontainer" => "VS Code",
         b".idea" | b".run" | b".fleet" => "an IDE",
         b".zed" => "zed",
-        b".claude" | b".cursor" | b".codex" | b".gemini" | b".continue" | b".windsurf" => {
+        b".helix" => "helix",
+        b".vim" => "vim",
+        b".emacs.d" => "emacs",
+        b".claude" | b".cursor" | b".codex" | b".gemini" | b".continue" | b".windsurf"
+        | b".kiro" | b".roo" | b".opencode" | b".junie" | b".amazonq" => "a coding agent",
+        b"instructions" | b"prompts" | b"agents" | b"hooks" if above == ".github" => {
             "a coding agent"
         }
         b".husky" | b".githooks" => "git",
         b"workflows" | b"actions" if above == ".github" => "GitHub",
+        b"workflows" if above == ".gitea" || above == ".forgejo" => "a build service",
+        b".buildkite" => "a build service",
         b".circleci" => "CircleCI",
-        b"autostart" | b"systemd" | b"fish" | b"git" if above == ".config" => "your session",
+        b".mvn" => "maven",
+        b"autostart" | b"systemd" | b"environment.d" | b"plasma-workspace" | b"fish" | b"zsh"
+        | b"git" | b"nvim" | b"tmux"
+            if above == ".config" =>
+        {
+            "your session"
+        }
         _ => return None,
     })
 }
@@ -126,8 +160,11 @@ mod tests {
         assert_eq!(who("config.toml", ".cargo"), Some("cargo"));
         assert_eq!(who("config.toml", "src"), None);
         assert_eq!(who("Makefile", ""), None);
+        assert_eq!((who("hgrc", ".hg"), who("hgrc", "x")), (Some("Mercurial"), None));
+        assert_eq!(who(".Rprofile", "anywhere"), Some("R"));
         let all = |name: &str, above: &str| who_obeys_all_in(OsStr::new(name), OsStr::new(above));
         assert_eq!(all("workflows", ".github"), Some("GitHub"));
         assert_eq!(all("workflows", "src"), None);
+        assert_eq!((all("hooks", ".github"), all("hooks", "src")), (Some("a coding agent"), None));
     }
 }

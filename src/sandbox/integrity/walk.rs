@@ -58,13 +58,16 @@ const MOST_WAITING: usize = 1 << 20;
 const DEEP: usize = 8;
 /// Each may keep a descriptor open.
 const MOST_LATER: usize = 200;
-/// What is found beyond is counted.
+/// What is found beyond is counted. A path may be a thousand times longer than most.
 const MOST_FINDINGS: usize = 1000;
+const MOST_BYTES: usize = 4 << 20;
 
 pub(super) struct Walk<'a> {
     pub(super) question: &'a Question<'a>,
     pub(super) manifest: &'a Manifest,
     pub(super) findings: Vec<Finding>,
+    /// How long their paths are together.
+    bytes: usize,
     pub(super) untold: usize,
     pub(super) looked_at: usize,
     /// Why not all of it was looked at.
@@ -90,6 +93,7 @@ pub(super) fn walk<'a>(
         question,
         manifest,
         findings: Vec::new(),
+        bytes: 0,
         untold: 0,
         looked_at: 0,
         cut: None,
@@ -350,7 +354,8 @@ impl Walk<'_> {
     }
 
     pub(super) fn find(&mut self, path: PathBuf, change: Change, what: What) {
-        if self.findings.len() < MOST_FINDINGS {
+        self.bytes += path.as_os_str().len();
+        if self.findings.len() < MOST_FINDINGS && self.bytes <= MOST_BYTES {
             self.findings.push(Finding { path: HostPath::absolute(path), change, what });
         } else {
             self.untold += 1;

@@ -90,6 +90,8 @@ pub(crate) const FAMILY: Family = Family {
         Probe::new("B15-create", "the same: open", set_uid, BITS),
         Probe::new("B15-mknod", "the same: mknod", set_uid, BITS),
         Probe::new("B15-fchmodat2", "the same: fchmodat2", set_uid, BITS),
+        Probe::new("B15-openat2", "the same: openat2, whose mode no filter sees", set_uid, BITS),
+        Probe::new("B15-tmpfile", "the same: O_TMPFILE, and a name given later", set_uid, BITS),
         Probe::new(
             "B16-device",
             "open a device that all users of the host may open",

@@ -101,7 +101,7 @@ static const char *const secrets[] = {
     ".ssh/id_ed25519", ".aws/credentials", ".config/gh/hosts.yml", ".config/gcloud/credentials.db",
     ".netrc", ".npmrc", ".pypirc", ".cargo/credentials.toml", ".docker/config.json", ".kube/config",
     ".gnupg/secring.gpg", ".password-store/mail.gpg", ".mozilla/firefox/logins.json",
-    ".bash_history", ".git-credentials", NULL,
+    ".bash_history", ".git-credentials", ".local/share/bryo/changes/a/record", NULL,
 };
 
 /* Every place that programs keep secrets in; one readable is enough. */
@@ -207,6 +207,22 @@ static void setuid_fchmodat2(const char *id)
     reached("set");
 }
 
+static void setuid_openat2(const char *id)
+{
+    struct { uint64_t flags, mode, resolve; } how = {O_CREAT | O_WRONLY, 04755, 0};
+    must(syscall(437 /* openat2 */, AT_FDCWD, below("work", id), &how, sizeof how), "openat2");
+    reached("made");
+}
+
+static void setuid_tmpfile(const char *id)
+{
+    char path[64];
+    int fd = must(open(given("work"), O_TMPFILE | O_WRONLY, 04755), "open");
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    must(linkat(AT_FDCWD, path, AT_FDCWD, below("work", id), AT_SYMLINK_FOLLOW), "linkat");
+    reached("made");
+}
+
 /* A device that every user of the host may open. */
 static void open_device(const char *id)
 {
@@ -292,6 +308,8 @@ const struct probe probes[] = {
     {"B15-create", setuid_create},
     {"B15-mknod", setuid_mknod},
     {"B15-fchmodat2", setuid_fchmodat2},
+    {"B15-openat2", setuid_openat2},
+    {"B15-tmpfile", setuid_tmpfile},
     {"B16-device", open_device},
     {"B21-fifo", fifo_ro},
     {"B22-lock", lock_hidden},

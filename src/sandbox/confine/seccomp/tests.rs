@@ -271,6 +271,6 @@ fn the_default_is_a_short_program_and_a_shallow_tree() {
         let steps =
             |number| by_program(&program, &Call { architecture, number, arguments: [0; 6] }).1;
         let longest = (0..500).map(steps).max().unwrap();
-        assert!(longest <= 24, "{longest} steps");
+        assert!(longest <= 28, "{longest} steps");
     }
 }
