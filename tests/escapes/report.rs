@@ -12,8 +12,9 @@ use crate::support::place;
 const HEAD: &str = "\
 # What a sandboxed program may try, and what comes of it
 
-Made by the escape suite (`scripts/test escapes`); `BRYO_BLESS=1` writes it anew. Each probe was
-first seen to work with its door open, on the same machine and in the same run.
+Judged by the escape suite (`scripts/test escapes`), written anew by an ordinary user's
+`BRYO_BLESS=1 cargo test --test suite escapes`. Each probe was first seen to work with its door open,
+on the same machine and in the same run.
 
 * **denied**: somebody said no.
 * **hidden**: there was nothing to be had.
