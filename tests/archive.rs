@@ -30,6 +30,14 @@ fn attempt_as(home: &Home, name: &str, driver: &str, flags: &[&str], script: &st
         .stderr_any()
 }
 
+/// In the working directory, and in another one that is not below it.
+fn attempt_over_two(home: &Home) {
+    home.scratch().write("home/other/b", "b");
+    let other = home.root().join("home/other");
+    let flags = ["--overlay", other.to_str().unwrap()];
+    attempt_as(home, "it", "kernel", &flags, "echo 1 > n; rm ../home/other/b").check();
+}
+
 fn export(home: &Home, words: &[&str]) -> Bryo {
     verb(home, "changes").arg("export").args(words)
 }
@@ -58,14 +66,4 @@ fn names(home: &Home, bytes: &[u8]) -> Vec<String> {
 fn kept(home: &Home) -> Vec<String> {
     let Ok(found) = std::fs::read_dir(home.data().join("bryo/changes")) else { return Vec::new() };
     found.map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
-}
-
-/// Why a driver cannot be tested here.
-fn lacks_fuse() -> Option<&'static str> {
-    let device = || std::fs::File::options().read(true).write(true).open("/dev/fuse");
-    match () {
-        () if crate::support::program("fuse-overlayfs").is_none() => Some("no fuse-overlayfs"),
-        () if device().is_err() => Some("/dev/fuse cannot be opened"),
-        () => None,
-    }
 }

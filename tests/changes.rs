@@ -4,7 +4,7 @@ mod deep;
 mod property;
 mod round;
 
-use crate::support::program;
+use crate::support::{lacks_fuse, program};
 
 /// Who writes the layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,12 +23,10 @@ impl Driver {
 
     /// Why it cannot be tested here.
     fn lacking(self) -> Option<&'static str> {
-        let device = || std::fs::File::options().read(true).write(true).open("/dev/fuse");
         match self {
             _ if program("python3").is_none() => Some("no python3"),
-            Self::Fuse if program("fuse-overlayfs").is_none() => Some("no fuse-overlayfs"),
-            Self::Fuse if device().is_err() => Some("/dev/fuse cannot be opened"),
-            _ => None,
+            Self::Fuse => lacks_fuse(),
+            Self::Kernel => None,
         }
     }
 }

@@ -45,6 +45,18 @@ fn undo(home: &Home) {
     verb(home, "undo").arg("it").stderr_contains("it is as it was before").check();
 }
 
+/// A verb under strace(1), which puts a fault in the place of one call: `syncfs:signal=SIGSTOP:when=1`.
+fn injected(home: &Home, fault: &str, words: &[&str]) -> Bryo {
+    let call = fault.split(':').next().unwrap();
+    Bryo::program("/usr/bin/strace")
+        .at(home)
+        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args(["-e", &format!("inject={fault}")])
+        .arg(place::binary())
+        .args(words)
+        .leftovers_unjudged()
+}
+
 fn store(home: &Home) -> PathBuf {
     home.data().join("bryo/changes/it")
 }

@@ -73,12 +73,7 @@ fn in_rootfs(lower: &Path, driver: &str) -> Bryo {
 
 /// Why this driver cannot be tested here.
 fn lacking(driver: &str) -> Option<&'static str> {
-    let device = || fs::File::options().read(true).write(true).open("/dev/fuse").is_err();
-    match driver {
-        "fuse" if crate::support::program("fuse-overlayfs").is_none() => Some("no fuse-overlayfs"),
-        "fuse" if device() => Some("/dev/fuse cannot be opened"),
-        _ => None,
-    }
+    if driver == "fuse" { crate::support::lacks_fuse() } else { None }
 }
 
 macro_rules! needs_both_drivers {

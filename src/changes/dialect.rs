@@ -10,6 +10,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
 use crate::base::Result;
 use crate::sys::entry;
@@ -33,6 +34,15 @@ pub(super) enum Says {
     DeletedOther(OsString),
     /// It is a note of the driver about the directory.
     Note,
+}
+
+/// Where the driver has noted that a name was copied up from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Origin {
+    /// From what lay below it.
+    Here,
+    /// From what lay below some name of the layer.
+    Somewhere,
 }
 
 const WHITEOUT: Type = Type::CharacterDevice { major: 0, minor: 0 };
@@ -80,6 +90,16 @@ impl Dialect {
                 || says_yes("user.overlay.opaque")?
                 || facts::facts_at(directory, ".wh..wh..opq".as_ref())?.is_some()),
         }
+    }
+
+    /// What the driver noted at a file or directory when it first copied it up, if it did.
+    pub(super) fn origin(self, fd: BorrowedFd<'_>, path: &Path) -> Result<Option<Origin>> {
+        Ok(match self {
+            Self::Kernel => facts::attribute(fd, "user.overlay.origin")?.map(|_| Origin::Somewhere),
+            Self::Fuse => facts::attribute(fd, "user.fuseoverlayfs.origin")?
+                .filter(|noted| noted.strip_suffix(b"\0") == Some(path.as_os_str().as_bytes()))
+                .map(|_| Origin::Here),
+        })
     }
 
     /// From now on a directory hides what is below it.

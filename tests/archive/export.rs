@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::{Home, Terminal, place};
 
-use super::{attempt, attempt_as, export, exported, lacks_fuse, names, tar_file};
+use super::{attempt, attempt_as, attempt_over_two, export, exported, names, tar_file};
 
 /// A bit of everything, its times the same each time.
 const SCRIPT: &str = r#"
@@ -113,9 +113,7 @@ fn another_reader_sees_times_and_attributes_whole() {
 
 #[test]
 fn both_drivers_make_the_same_bytes() {
-    if let Some(why) = lacks_fuse() {
-        skip!("{why}");
-    }
+    needs_fuse!();
     let home = home();
     let bytes = ["kernel", "fuse"].map(|driver| {
         attempt_as(&home, driver, driver, &[], SCRIPT).check();
@@ -157,16 +155,7 @@ fn a_file_or_stdout() {
 #[test]
 fn names_are_relative_to_what_holds_all_or_to_what_is_asked_for() {
     let home = home();
-    let other = home.scratch().dir("home/other");
-    home.scratch().write("home/other/b", "b");
-    attempt_as(
-        &home,
-        "it",
-        "kernel",
-        &["--overlay", other.to_str().unwrap()],
-        "echo 1 > n; rm ../home/other/b",
-    )
-    .check();
+    attempt_over_two(&home);
     let root = home.root().strip_prefix("/").unwrap().display().to_string();
     let top = format!("{}/", root.split('/').next().unwrap());
     let all = names(&home, &exported(&home));

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use tar_core::EntryType;
 
-use crate::support::Home;
+use crate::support::{Bryo, Home, place};
 
 use super::written::{directory, entry, file, link, symlink, tar};
-use super::{attempt, attempt_as, export, exported, import, kept, lacks_fuse, tar_file, verb};
+use super::{attempt, attempt_over_two, export, exported, import, kept, tar_file, verb};
 
 fn home() -> Home {
     let home = Home::new();
@@ -27,18 +27,22 @@ fn show(home: &Home) -> String {
     String::from_utf8_lossy(&told.stdout).into_owned()
 }
 
-/// Imported, looked at and applied.
+/// Kept as `in`.
+fn imported(home: &Home, bytes: &[u8]) -> Bryo {
+    import(home, &["--name", "in"]).arg(tar_file(home, bytes))
+}
+
+/// Imported and applied.
 fn applied(home: &Home, bytes: &[u8]) {
-    let file = tar_file(home, bytes);
-    import(home, &["--name", "in"]).arg(file).stderr_any().check();
+    imported(home, bytes).stderr_any().check();
     verb(home, "apply").arg("in").stderr_contains("applied all of in").check();
 }
 
 #[test]
 fn what_was_exported_comes_back() {
     for driver in ["kernel", "fuse"] {
-        if let (Some(why), "fuse") = (lacks_fuse(), driver) {
-            skip!("{why}");
+        if driver == "fuse" {
+            needs_fuse!();
         }
         let home = home();
         let script = "echo more >> a; rm -r d; mkdir d; echo n > d/n; ln d/n d/m; mkdir -m 0555 r; \
@@ -69,30 +73,62 @@ fn what_was_exported_comes_back() {
     }
 }
 
+/// As a try there would be written: a mount below makes bryo choose fuse-overlayfs.
+fn imported_under(home: &Home, driver: &str, bytes: &[u8]) {
+    let file = tar_file(home, bytes);
+    let below = if driver == "fuse" { "mount -t tmpfs none d/e && " } else { "" };
+    Bryo::program("/usr/bin/unshare")
+        .at(home)
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c"])
+        .arg(format!("{below} exec \"$0\" changes import --name in \"$1\""))
+        .arg(place::binary())
+        .arg(file)
+        .stderr_any()
+        .leftovers_unjudged()
+        .check();
+    assert_eq!(home.scratch().read("data/bryo/changes/in/layers/driver").trim(), driver);
+}
+
 #[test]
 fn a_command_can_go_on_from_it() {
-    let home = home();
-    let bytes = tar([
-        file("a", "new\n"),
-        file(".wh.only", ""),
-        file("d/.wh..wh..opq", ""),
-        file("d/x", "x\n"),
-    ]);
-    tar_file(&home, &bytes);
-    import(&home, &["../it.tar", "--name", "in"]).stderr_any().check();
-    verb(&home, "try")
-        .args(["--on", "in", "--keep"])
-        .shell("cat a; ls d; ls; echo y > d/y")
-        .stdout("new\nx\na\nd\n")
-        .stderr_any()
-        .check();
-    verb(&home, "apply").arg("in").stderr_any().check();
-    let mut left: Vec<_> = fs::read_dir(home.work().join("d"))
-        .unwrap()
-        .map(|it| it.unwrap().file_name().into_string().unwrap())
-        .collect();
-    left.sort();
-    assert_eq!(left, ["x", "y"]);
+    needs!("unshare", "mount");
+    for driver in ["kernel", "fuse"] {
+        if driver == "fuse" {
+            needs_fuse!();
+        }
+        let home = home();
+        let bytes = tar([
+            file("a", "new\n"),
+            file(".wh.only", ""),
+            directory("only"),
+            file("d/.wh..wh..opq", ""),
+            file("d/x", "x\n"),
+            file(".wh.gone", ""),
+            file("made", ""),
+            file(".wh.made", ""),
+        ]);
+        home.scratch().write("work/gone", "g\n");
+        imported_under(&home, driver, &bytes);
+        let names = "a\nd/b\nd/e\nd/x\ngone\nmade\nonly/here\n";
+        verb(&home, "diff").args(["in", "--name-only"]).stdout(names).check();
+        verb(&home, "try")
+            .args(["--on", "in", "--keep"])
+            .shell("cat a; ls d only; ls; echo y > d/y; rmdir only; echo z > gone")
+            .stdout("new\nd:\nx\n\nonly:\na\nd\nmade\nonly\n")
+            .stderr_any()
+            .check();
+        verb(&home, "apply").arg("in").stderr_contains("applied all of in").check();
+        let left = "a\nd/x\nd/y\ngone\nmade\n";
+        assert_eq!(files(&home), left, "{driver}");
+        verb(&home, "undo").arg("in").stderr_any().check();
+        assert_eq!(files(&home), "a\nd/b\nd/e/c\ngone\nonly/here\n", "{driver}");
+    }
+}
+
+fn files(home: &Home) -> String {
+    let find = ["-c", "find * -type f | sort"];
+    let told = Command::new("sh").args(find).current_dir(home.work()).output().unwrap();
+    String::from_utf8(told.stdout).unwrap()
 }
 
 /// GNU tar makes a layer with files that are named as image-spec says; gzip packs it.
@@ -130,8 +166,7 @@ fn directories_that_their_modes_close_are_filled_all_the_same() {
         directory("z/in").mode(0o500),
         file("z/in/y", "y\n"),
     ]);
-    tar_file(&home, &bytes);
-    import(&home, &["../it.tar", "--name", "in"]).stderr_contains("5 changes in in").check();
+    imported(&home, &bytes).stderr_contains("5 changes in in").check();
     verb(&home, "diff").args(["in", "--name-only"]).stdout("r\nr/x\nz\nz/in\nz/in/y\n").check();
     let told = export(&home, &["in"]).stdout_any().stderr_any().check();
     assert_eq!(super::names(&home, &told.stdout), ["r/", "r/x", "z/", "z/in/", "z/in/y"]);
@@ -142,8 +177,7 @@ fn directories_that_the_tar_leaves_out_stay_as_they_are() {
     let home = home();
     fs::set_permissions(home.work().join("d"), fs::Permissions::from_mode(0o2770)).unwrap();
     let bytes = tar([file("d/e/x", "x\n"), file("new/way/y", "y\n")]);
-    tar_file(&home, &bytes);
-    import(&home, &["../it.tar", "--name", "in"]).stderr_contains("4 changes in in").check();
+    imported(&home, &bytes).stderr_contains("4 changes in in").check();
     let names = "d/e/x\nnew\nnew/way\nnew/way/y\n";
     verb(&home, "diff").args(["in", "--name-only"]).stdout(names).check();
 }
@@ -245,23 +279,14 @@ fn over_another_directory_and_under_a_name() {
 #[test]
 fn several_layers_come_back_as_they_were() {
     let home = home();
-    let other = home.scratch().dir("home/other");
-    home.scratch().write("home/other/b", "b");
-    attempt_as(
-        &home,
-        "it",
-        "kernel",
-        &["--overlay", other.to_str().unwrap()],
-        "echo 1 > n; rm ../home/other/b",
-    )
-    .check();
-    let tar = tar_file(&home, &exported(&home));
-    import(&home, &["--name", "in"]).arg(&tar).stderr_contains("2 changes in in").check();
+    attempt_over_two(&home);
+    let bytes = exported(&home);
+    imported(&home, &bytes).stderr_contains("2 changes in in").check();
     let shown =
         |name| verb(&home, "diff").args([name, "--json"]).stdout_any().check().text().to_owned();
     assert_eq!(shown("it"), shown("in"));
     let again = export(&home, &["in"]).stdout_any().stderr_any().check().stdout;
-    assert_eq!(super::names(&home, &again), super::names(&home, &fs::read(&tar).unwrap()));
+    assert_eq!(super::names(&home, &again), super::names(&home, &bytes));
 }
 
 #[test]
@@ -306,6 +331,5 @@ fn stdin_and_what_is_packed() {
 fn nothing_that_differs_is_told() {
     let home = home();
     let root = [entry(EntryType::Directory, "./").mode(0o700)];
-    let file = tar_file(&home, &tar(root));
-    import(&home, &["--name", "in"]).arg(file).stderr_contains("0 changes in in").check();
+    imported(&home, &tar(root)).stderr_contains("0 changes in in").check();
 }

@@ -3,11 +3,11 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::support::{Bryo, Home, place};
+use crate::support::{Bryo, Home, Tree};
 
-use super::{apply, home_with_tree, store, tried, undo, verb};
+use super::{apply, home_with_tree, injected, store, tried, undo, verb};
 
 const CHANGE: &str = "echo x >> a; rm -r d; mkdir -p n/m; echo n > n/m/o; echo one > one";
 
@@ -19,41 +19,26 @@ fn applied_in_part() -> Home {
     home
 }
 
-/// Every file and directory below the working directory, with what it holds.
-fn host(home: &Home) -> Vec<(PathBuf, Option<Vec<u8>>)> {
-    let (mut found, mut open) = (Vec::new(), vec![home.work()]);
-    while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            found.push((path.clone(), fs::read(&path).ok()));
-            if path.is_dir() {
-                open.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 fn discard(home: &Home) {
     verb(home, "discard").args(["it", "--force"]).stderr_contains("discarded it").check();
     assert!(!store(home).exists());
 }
 
-/// Those verbs end in an error that names it, and nothing is touched by that.
+/// Those verbs end in an error that names it, maybe after warnings that name the files, and nothing is
+/// touched by that.
 fn is_named(home: &Home, verbs: &[&str], said: &str, what: &str) {
-    let before = host(home);
+    let before = Tree::of(&home.work());
     for word in verbs {
         let (word, path) = word.split_once(' ').unwrap_or((word, ""));
         let words = ["it", path];
         let run = verb(home, word).args(words.iter().filter(|it| !it.is_empty())).start().finish();
         let talk = run.talk();
         assert_eq!(run.status, 125, "{what}: {word}: {talk}");
-        assert!(talk.starts_with("bryo: error: "), "{what}: {word}: {talk}");
+        let is_error = talk.starts_with("bryo: error: ") || talk.starts_with("bryo: warning: ");
+        assert!(is_error && !talk.contains("panicked"), "{what}: {word}: {talk}");
         assert!(talk.contains(said), "{what}: {word} does not name {said}: {talk}");
-        assert!(!talk.contains("panicked"), "{what}: {word}: {talk}");
     }
-    assert_eq!(before, host(home), "{what}");
+    assert_eq!(before, Tree::of(&home.work()), "{what}");
 }
 
 const ALL: [&str; 4] = ["diff", "apply", "undo", "discard one"];
@@ -76,7 +61,7 @@ fn what_is_missing_is_named() {
             true => remove_whole(&gone),
             false => fs::remove_file(gone).unwrap(),
         }
-        is_named_anywhere(&home, verbs, said, path);
+        is_named(&home, verbs, said, path);
         discard(&home);
     }
 }
@@ -85,20 +70,6 @@ fn remove_whole(directory: &Path) {
     let chmod = std::process::Command::new("chmod").args(["-R", "u+rwx"]).arg(directory).status();
     assert!(chmod.unwrap().success());
     fs::remove_dir_all(directory).unwrap();
-}
-
-/// The error may come after warnings that name the files.
-fn is_named_anywhere(home: &Home, verbs: &[&str], said: &str, what: &str) {
-    let before = host(home);
-    for word in verbs {
-        let (word, path) = word.split_once(' ').unwrap_or((word, ""));
-        let words = ["it", path];
-        let run = verb(home, word).args(words.iter().filter(|it| !it.is_empty())).start().finish();
-        let talk = run.talk();
-        assert_eq!(run.status, 125, "{what}: {word}: {talk}");
-        assert!(talk.contains("bryo: error: ") && talk.contains(said), "{what}: {word}: {talk}");
-    }
-    assert_eq!(before, host(home), "{what}");
 }
 
 /// A link to what was there, a FIFO that nobody writes to, and a directory or a file instead.
@@ -196,15 +167,8 @@ fn a_paper_that_was_cut_off_is_named_at_every_stage() {
 }
 
 fn killed_at(home: &Home, word: &str, call: &str, number: u32) {
-    let run = Bryo::program("/usr/bin/strace")
-        .at(home)
-        .args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"])
-        .arg(format!("inject={call}:signal=SIGKILL:when={number}"))
-        .arg(place::binary())
-        .args([word, "it"])
-        .leftovers_unjudged()
-        .start()
-        .finish();
+    let fault = format!("{call}:signal=SIGKILL:when={number}");
+    let run = injected(home, &fault, &[word, "it"]).start().finish();
     assert_eq!(run.status, 137, "{}", run.talk());
 }
 
@@ -303,12 +267,14 @@ fn a_closed_directory_is_read_or_named() {
         let home = applied_in_part();
         let directory = store(&home).join(path);
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o0)).unwrap();
-        let before = host(&home);
+        let before = Tree::of(&home.work());
         for word in ["diff", "undo"] {
             let run = verb(&home, word).arg("it").stdout_any().start().finish();
             match run.status {
                 0 => {}
-                125 => assert_eq!(before, host(&home), "{path:?}: {word}: {}", run.talk()),
+                125 => {
+                    assert_eq!(before, Tree::of(&home.work()), "{path:?}: {word}: {}", run.talk())
+                }
                 other => panic!("{path:?}: {word}: {other}: {}", run.talk()),
             }
             if word == "undo" && run.status == 0 {

@@ -107,10 +107,8 @@ fn what_a_command_makes_under_the_kernel_is_what_an_apply_makes() {
 
 #[test]
 fn slow_what_a_command_makes_under_fuse_is_what_an_apply_makes() {
-    needs!("setfattr", "getfattr", "setfacl", "getfacl", "fuse-overlayfs");
-    if std::fs::File::options().read(true).write(true).open("/dev/fuse").is_err() {
-        skip!("/dev/fuse cannot be opened");
-    }
+    needs!("setfattr", "getfattr", "setfacl", "getfacl");
+    needs_fuse!();
     CASES.iter().for_each(|case| is_exact(case, "fuse"));
 }
 

@@ -177,10 +177,8 @@ fn notes_that_a_command_forges_under_the_kernel_mean_nothing() {
 /// apply does of it, the diff has shown.
 #[test]
 fn notes_that_a_command_forges_under_fuse_do_no_more_than_the_diff_shows() {
-    needs!("mkfifo", "setfattr", "getfattr", "fuse-overlayfs");
-    if fs::File::options().read(true).write(true).open("/dev/fuse").is_err() {
-        skip!("/dev/fuse cannot be opened");
-    }
+    needs!("mkfifo", "setfattr", "getfattr");
+    needs_fuse!();
     let Some(home) = forged_by_the_command("fuse") else { return };
     let shown = verb(&home, "diff").args(["it", "--name-only"]).stdout_any().check();
     verb(&home, "apply").arg("it").stderr_any().check();

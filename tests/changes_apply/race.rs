@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use bryo::sys::entry;
 
-use crate::support::{Bryo, Home, place};
+use crate::support::{Bryo, Home};
 
-use super::{home_with_tree, store, tried, tried_in, upper, verb};
+use super::{home_with_tree, injected, store, tried, tried_in, upper, verb};
 
 /// Everything in a tree, to the byte, with modes and times: a canary.
 fn show(root: &Path) -> Vec<String> {
@@ -255,14 +255,7 @@ fn what_happens_between_the_plan_and_its_first_step_is_seen() {
         let home = home_with_tree();
         tried(&home, script);
         // syncfs(2) is what comes between the paper and the first step.
-        let running = Bryo::program("/usr/bin/strace")
-            .at(&home)
-            .args(["-qq", "-o", "/dev/null", "-e", "trace=syncfs"])
-            .args(["-e", "inject=syncfs:signal=SIGSTOP:when=1"])
-            .arg(place::binary())
-            .args(["apply", "it"])
-            .leftovers_unjudged()
-            .start();
+        let running = injected(&home, "syncfs:signal=SIGSTOP:when=1", &["apply", "it"]).start();
         let stopped = Stopped::at(&home, "applied/1/begun");
         outside(&home.work());
         stopped.go_on();
@@ -292,14 +285,7 @@ fn what_happens_between_the_check_and_the_undo_is_seen() {
         let home = home_with_tree();
         tried(&home, script);
         verb(&home, "apply").arg("it").stderr_any().check();
-        let running = Bryo::program("/usr/bin/strace")
-            .at(&home)
-            .args(["-qq", "-o", "/dev/null", "-e", "trace=fsync"])
-            .args(["-e", "inject=fsync:signal=SIGSTOP:when=1"])
-            .arg(place::binary())
-            .args(["undo", "it"])
-            .leftovers_unjudged()
-            .start();
+        let running = injected(&home, "fsync:signal=SIGSTOP:when=1", &["undo", "it"]).start();
         let stopped = Stopped::at(&home, "applied/1/taken-back-in-part");
         outside(&home.work());
         stopped.go_on();
@@ -309,6 +295,67 @@ fn what_happens_between_the_check_and_the_undo_is_seen() {
         let said = "were changed since";
         verb(&home, "undo").arg("it").stderr_contains(said).stderr_any().status(125).check();
         assert_eq!(fs::read_to_string(home.work().join(path)).unwrap(), "outside\n", "{script}");
+    }
+}
+
+/// What the sandbox does, what is removed outside before it has ended, and what is said of which
+/// name: `None` where that name may have been renamed in the sandbox, as far as anything tells.
+type Removal = (&'static str, &'static str, Option<&'static str>);
+
+const REMOVED: [Removal; 8] = [
+    ("echo x >> a; ln c l", "a", Some("a")),
+    ("chmod 700 a; mv c n", "a", Some("a")),
+    ("chmod 700 a; sed -i s/c/x/ c", "a", Some("a")),
+    ("echo x >> d/b; mkdir e; echo n > e/n", "d", Some("d/b")),
+    ("mv c n", "a", None),
+    ("mv c n; echo x >> n", "a", None),
+    ("ln c l; echo x >> c", "a", None),
+    ("rm a; echo x > a; mkdir e; mv c e/c", "a", None),
+];
+
+#[test]
+fn what_was_removed_outside_while_the_sandbox_lived_is_a_conflict() {
+    for driver in ["kernel", "fuse"] {
+        if driver == "fuse" {
+            needs_fuse!();
+        }
+        for (script, removed, said) in REMOVED {
+            let home = home_with_tree();
+            home.scratch().write("work/c", "c\n");
+            let sandbox = Bryo::verb("try")
+                .at(&home)
+                .args(["--name", "it", "--overlay-driver", driver])
+                .shell(&format!("{script}; echo ready; read line"))
+                .stdin_piped()
+                .start();
+            sandbox.wait_for("ready");
+            std::process::Command::new("rm")
+                .arg("-r")
+                .arg(home.work().join(removed))
+                .status()
+                .unwrap();
+            sandbox.finish();
+            let apply = verb(&home, "apply").arg("it");
+            let Some(name) = said else {
+                apply.stderr_contains("applied all").check();
+                continue;
+            };
+            let said = "it, or what it was made from, was removed outside";
+            apply
+                .stderr_contains(format!("work/{removed}"))
+                .stderr_contains(said)
+                .status(125)
+                .check();
+            // The next run of the sandbox, and an apply of something else, are no reason to forget it.
+            let on = Bryo::verb("try").at(&home).args(["--on", "it"]).shell("echo y > y");
+            on.stderr_any().leftovers_unjudged().check();
+            verb(&home, "apply").args(["it", "y"]).stderr_any().check();
+            let apply = verb(&home, "apply").args(["it", "--skip-conflicts"]);
+            apply.stderr_contains(said).stderr_any().check();
+            assert!(!home.work().join(name).exists(), "{driver}: {script}");
+            verb(&home, "apply").args(["it", "--force"]).stderr_contains("applied all").check();
+            assert!(home.work().join(name).exists(), "{driver}: {script}");
+        }
     }
 }
 
@@ -337,14 +384,8 @@ fn the_second_of_two_says_who_is_at_work() {
     needs!("strace");
     let home = home_with_tree();
     tried(&home, "echo x >> a");
-    let running = Bryo::program("/usr/bin/strace")
-        .at(&home)
-        .args(["-qq", "-o", "/dev/null", "-e", "trace=syncfs"])
-        .args(["-e", "inject=syncfs:signal=SIGSTOP:when=1"])
-        .arg(place::binary())
-        .args(["apply", "it"])
+    let running = injected(&home, "syncfs:signal=SIGSTOP:when=1", &["apply", "it"])
         .stderr_contains("applied all of it")
-        .leftovers_unjudged()
         .start();
     let stopped = Stopped::at(&home, "applied/1/begun");
     for word in ["apply", "undo", "discard"] {

@@ -1,11 +1,10 @@
 //! Why an apply is not begun, and what helps; why it was cut short, and what goes on with it.
 
 use std::fs;
-use std::process::Command;
 
 use crate::support::{Bryo, Home, place};
 
-use super::{home_with_tree, tried, undo, verb};
+use super::{home_with_tree, injected, tried, undo, verb};
 
 /// An apply after that was done to the tree by somebody with the right to mount; what it said.
 /// `None`: nobody has the right here.
@@ -67,17 +66,10 @@ fn an_error_in_the_midst_says_what_to_type() {
         let home = home_with_tree();
         tried(&home, "echo x >> a; echo y > other");
         let faulty = |verb: &str, errno: &str| {
-            let command = Command::new("strace")
-                .args(["-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e"])
-                .arg(format!("inject=renameat2:error={errno}:when=2"))
-                .arg(place::binary())
-                .args([verb, "it"])
-                .env_clear()
-                .envs(home.environment())
-                .output()
-                .unwrap();
-            assert_eq!(command.status.code(), Some(125));
-            String::from_utf8(command.stderr).unwrap()
+            let fault = format!("renameat2:error={errno}:when=2");
+            let run = injected(&home, &fault, &[verb, "it"]).start().finish();
+            assert_eq!(run.status, 125);
+            run.talk().to_owned()
         };
         let talk = faulty("apply", errno);
         assert!(talk.contains(helps), "{talk}");

@@ -58,7 +58,7 @@ pub(crate) use leftovers::{Grace, Leftovers};
 pub(crate) use patience::{patient, slowness};
 pub(crate) use running::{Outcome, Running};
 pub(crate) use scratch::Scratch;
-pub(crate) use skip::{landlock, program, report_skip};
+pub(crate) use skip::{lacks_fuse, landlock, program, report_skip};
 pub(crate) use terminal::Terminal;
 pub(crate) use tree::Tree;
 pub(crate) use world::World;

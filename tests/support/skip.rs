@@ -21,6 +21,24 @@ macro_rules! needs {
     };
 }
 
+/// Leaves the test where fuse-overlayfs cannot be used.
+macro_rules! needs_fuse {
+    () => {
+        if let Some(why) = $crate::support::lacks_fuse() {
+            skip!("{why}");
+        }
+    };
+}
+
+pub(crate) fn lacks_fuse() -> Option<&'static str> {
+    let device = || std::fs::File::options().read(true).write(true).open("/dev/fuse");
+    match () {
+        () if program("fuse-overlayfs").is_none() => Some("no fuse-overlayfs"),
+        () if device().is_err() => Some("/dev/fuse cannot be opened"),
+        () => None,
+    }
+}
+
 /// Where a program is, by PATH.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

@@ -32,6 +32,8 @@ pub(super) enum Below {
     File { mark: Mark, until: Moment, base: Option<Base> },
     /// Nothing in it was changed after that moment.
     Directory { until: Moment },
+    /// Something that was gone when the sandbox had ended, and was there when it began.
+    Gone,
 }
 
 impl Below {
@@ -78,6 +80,7 @@ impl<'a> Draft<'a> {
         let path = escaped(path);
         self.write(&match below {
             Below::Directory { until } => format!("d {} {path}", moment(until)),
+            Below::Gone => format!("g {path}"),
             Below::File { mark: it, until, base: None } => {
                 format!("f {} {} {path}", mark(it), moment(until))
             }
@@ -166,6 +169,11 @@ impl<'a> Baseline<'a> {
         baseline.lines.next_line()?;
         baseline.advance()?;
         Ok(Some(baseline))
+    }
+
+    /// When it was written.
+    pub(super) fn written(&self) -> Result<Moment> {
+        self.lines.modified()
     }
 
     /// Asked in the order of the walk, layer by layer.
@@ -276,6 +284,7 @@ fn parsed(line: &str) -> Option<(Vec<u8>, Below)> {
     let mut words = line.split(' ');
     let below = match words.next()? {
         "d" => Below::Directory { until: parsed_moment(&mut words)? },
+        "g" => Below::Gone,
         kind @ ("f" | "t") => Below::File {
             mark: parsed_mark(&mut words)?,
             until: parsed_moment(&mut words)?,

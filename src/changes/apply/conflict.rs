@@ -62,4 +62,6 @@ pub(super) const CHANGED: &str = "it was changed outside since the sandbox began
 pub(super) const APPEARED: &str = "it was made outside since the sandbox began";
 pub(super) const CHANGED_WITHIN: &str =
     "something in it was changed outside since the sandbox began";
+pub(super) const ORIGIN_GONE: &str =
+    "it, or what it was made from, was removed outside since the sandbox began";
 pub(super) const GONE: &str = "it was removed outside since the sandbox began";

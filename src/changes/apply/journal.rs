@@ -238,6 +238,11 @@ impl<'a> Lines<'a> {
         self.file.get_ref().metadata().map_or(0, |it| it.len())
     }
 
+    /// When it was written.
+    pub(super) fn modified(&self) -> Result<Moment> {
+        Ok(facts::facts(self.file.get_ref().as_fd())?.modified)
+    }
+
     /// Without its end; `None` at the end of the file. A last line without an end was cut off.
     pub(super) fn next_line(&mut self) -> Result<Option<&str>> {
         self.line.clear();

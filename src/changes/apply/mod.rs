@@ -27,6 +27,7 @@ mod three_way;
 pub(super) mod transfer;
 mod undo;
 mod undoable;
+mod vanished;
 pub(super) mod way;
 
 pub use carry::{Run, carry_out};

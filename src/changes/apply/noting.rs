@@ -17,6 +17,7 @@ use super::bases::{Base, Bases};
 use super::journal;
 use super::place::HostWays;
 use super::step::{Act, Mark, Step};
+use super::vanished::Vanished;
 
 /// Writes down what is below the changes of all layers. What was changed after `began` is known by
 /// it to be overtaken already; what an earlier baseline says stays. What modified texts were is
@@ -25,8 +26,10 @@ pub fn note(layers: &[Layer], began: Moment, path: &HostPath, bases: &HostPath) 
     let mut before = Baseline::open(path)?;
     let mut draft = Draft::begin(path)?;
     let mut bases = Bases::open(bases)?;
+    let asked = before.as_ref().map(Baseline::written).transpose()?;
     for layer in layers {
         draft.section(&layer.lower)?;
+        let mut vanished = Vanished::of(layer, began, asked);
         let mut written = Vec::new();
         walk(layer, &mut |change, spot| {
             for above in unwritten_above(&mut written, spot) {
@@ -39,7 +42,7 @@ pub fn note(layers: &[Layer], began: Moment, path: &HostPath, bases: &HostPath) 
             let below = match (known, &there) {
                 (Some(Known::Was(below)), _) => Some(below),
                 (_, Some(facts)) => Some(Below::of(facts, began)),
-                (_, None) => None,
+                (_, None) => vanished.has(change, spot)?.then_some(Below::Gone),
             };
             if let Some(below) = below {
                 let below = with_base(below, there.as_ref(), &mut || bases.keep(change, spot));

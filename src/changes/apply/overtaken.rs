@@ -40,12 +40,16 @@ impl<'a> Judge<'a> {
         known: Known,
     ) -> Result<Option<&'static str>> {
         let Some(before) = &change.before else {
-            return Ok(matches!(known, Known::Was(_)).then_some(conflict::GONE));
+            return Ok(match known {
+                Known::Was(Below::Gone) => Some(conflict::ORIGIN_GONE),
+                Known::Was(_) => Some(conflict::GONE),
+                Known::Nothing | Known::Unsaid => None,
+            });
         };
         match (change.what, known) {
             // Its time tells of its entries; its mode is the sandbox's to say.
             (What::Modified(_), _) if before.is_directory() => Ok(None),
-            (_, Known::Nothing) => Ok(Some(conflict::APPEARED)),
+            (_, Known::Nothing | Known::Was(Below::Gone)) => Ok(Some(conflict::APPEARED)),
             (_, known) if before.is_directory() => {
                 let until = match known {
                     Known::Was(Below::Directory { until }) => until,
