@@ -67,18 +67,21 @@ impl Dialect {
         facts.kind == WHITEOUT
     }
 
+    /// The name of the file that may say so of another one. To the kernel, that is a name like any
+    /// other; and no driver writes one that is too long.
+    pub(super) fn note_of_deletion(self, name: &OsStr) -> Option<OsString> {
+        let note = [b".wh.", name.as_bytes()].concat();
+        (self == Self::Fuse && note.len() <= 255).then(|| OsString::from_vec(note))
+    }
+
     /// Whether a file beside it says that the name, which is not there, is deleted.
     pub(super) fn has_note_of_deletion(
         self,
         directory: BorrowedFd<'_>,
         name: &OsStr,
     ) -> Result<bool> {
-        let note = [b".wh.", name.as_bytes()].concat();
-        // No driver writes a note whose name is too long to be one.
-        if self == Self::Kernel || note.len() > 255 {
-            return Ok(false);
-        }
-        Ok(facts::facts_at(directory, OsStr::from_bytes(&note))?.is_some())
+        let Some(note) = self.note_of_deletion(name) else { return Ok(false) };
+        Ok(facts::facts_at(directory, &note)?.is_some())
     }
 
     /// Whether nothing of the directory below shows through this one.

@@ -1,15 +1,13 @@
 //! Forgetting a part of what was written: as if the command had never touched it. Only the layer is
 //! changed; what is below shows through again.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path};
 
 use crate::base::{Context, HostPath, Result};
 use crate::sys::{Errno, entry, facts, file};
 
-use super::dialect::Dialect;
 use super::layer::Layer;
 use super::plain::make_plain;
 use super::walk::walk;
@@ -51,12 +49,10 @@ fn forget_path(layer: &Layer, path: &HostPath) -> Result<()> {
     };
     let Some(parent) = directory(layer.upper.as_fd(), parent)? else { return Ok(()) };
     remove(parent.as_fd(), name)?;
-    if layer.dialect == Dialect::Kernel {
-        return Ok(());
+    match layer.dialect.note_of_deletion(name) {
+        Some(note) => remove(parent.as_fd(), &note),
+        None => Ok(()),
     }
-    // fuse-overlayfs may have noted a deletion beside it.
-    let note = [b".wh.".as_slice(), name.as_bytes()].concat();
-    remove(parent.as_fd(), &OsString::from_vec(note))
 }
 
 /// One below the top, never through a link; `None` if another path that was forgotten held it.

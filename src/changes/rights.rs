@@ -11,13 +11,15 @@ use std::sync::Once;
 use crate::sys::clone::CloneFlags;
 use crate::sys::{CallError, file, namespace, process};
 
+use super::access_list;
+
 /// Once in a process. Where the kernel allows no such namespace, modes count as ever.
 pub(super) fn take_over_own_files() {
     static TAKEN: Once = Once::new();
     TAKEN.call_once(|| {
         // Root has the right, over everybody's files; with other threads there is no unshare(2).
         if process::effective_uid() != 0 && process::is_single_threaded() {
-            let _ = enter_namespace();
+            let _ = access_list::stay_outside().and_then(|()| enter_namespace());
         }
     });
 }

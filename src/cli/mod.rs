@@ -69,6 +69,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         // clap does not return without a verb.
         None => Ok(ExitCode::Failed.number()),
     };
+    crate::changes::end_helper();
     result.unwrap_or_else(|error| print::error(&error))
 }
 

@@ -238,11 +238,7 @@ impl Kept {
                 .within(format!("cannot go on with `{}`", self.name))
                 .hint(format!("`bryo undo {}` takes it back", self.name)));
         }
-        let record = Record {
-            command: command.iter().map(ToString::to_string).collect(),
-            ended: None,
-            ..before.clone()
-        };
+        let record = before.again(command);
         self.write(&record)?;
         Ok(record)
     }

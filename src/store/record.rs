@@ -11,6 +11,8 @@ use crate::sys::{entry, file};
 
 pub(super) const NAME: &str = "record.json";
 const LIMIT: usize = 1 << 20;
+/// How much is kept of a command, which may be longer than the whole record.
+const LONGEST_COMMAND: usize = 64 << 10;
 /// The form that this bryo writes.
 const VERSION: u32 = 1;
 
@@ -50,6 +52,19 @@ pub struct End {
     pub status: u8,
 }
 
+fn told(command: &[Text]) -> Vec<String> {
+    let mut left = LONGEST_COMMAND;
+    let fits = |word: &String| {
+        left = left.saturating_sub(word.len() + 1);
+        left > 0
+    };
+    let mut told: Vec<_> = command.iter().map(ToString::to_string).take_while(fits).collect();
+    if told.len() < command.len() {
+        told.push("…".to_owned());
+    }
+    told
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Durability {
     /// Survives bryo, not the machine.
@@ -59,8 +74,12 @@ pub(super) enum Durability {
 
 impl Record {
     pub(super) fn of(command: &[Text], began: Time) -> Self {
-        let command = command.iter().map(ToString::to_string).collect();
-        Self { version: VERSION, command, began, ended: None }
+        Self { version: VERSION, command: told(command), began, ended: None }
+    }
+
+    /// The same for another command on top of it.
+    pub(super) fn again(&self, command: &[Text]) -> Self {
+        Self { command: told(command), ended: None, ..self.clone() }
     }
 
     pub(super) fn write(&self, place: BorrowedFd<'_>, durability: Durability) -> Result<()> {

@@ -207,6 +207,12 @@ pub fn make_fifo_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
         .named(|| format!("mknodat({name:?}, FIFO)"))
 }
 
+/// One that nobody listens at.
+pub fn make_socket_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<()> {
+    fs::mknodat(directory, name, fs::FileType::Socket, Mode::from_raw_mode(0o600), 0)
+        .named(|| format!("mknodat({name:?}, socket)"))
+}
+
 /// Gives a file another name, which is free. A link is not followed.
 pub fn link_at(
     from: BorrowedFd<'_>,

@@ -190,15 +190,15 @@ fn what_a_driver_would_obey() {
             &["`x`: an attribute of it is none that a user may set, and is left out"],
         );
     }
-    // acl(5): of version 2, for the owner, user 12345, the group, the mask and the others.
-    let entries = [(1, u32::MAX), (2, 12345), (4, u32::MAX), (16, u32::MAX), (32, u32::MAX)];
+    // acl(5): of version 2, for the owner, a user who is none, the group, the mask and the others.
+    let entries = [(1, u32::MAX), (2, u32::MAX), (4, u32::MAX), (16, u32::MAX), (32, u32::MAX)];
     let mut list = 2u32.to_le_bytes().to_vec();
     for (tag, who) in entries {
         list.extend([tag, 0, 7, 0]);
         list.extend(who.to_le_bytes());
     }
     let key = "SCHILY.xattr.system.posix_acl_access";
-    let unknown = "`x`: its access list names others than you, or nobody, and is left out";
+    let unknown = "`x`: its access list names nobody, and is left out";
     neutralised([file("x", "").said(key, list)], &[unknown]);
     let wrong = "`x`: an attribute of it cannot be kept here, and is left out";
     neutralised([file("x", "").said(key, "nonsense")], &[wrong]);

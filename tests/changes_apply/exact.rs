@@ -75,6 +75,13 @@ const CASES: [Exact; 14] = [
     exact("contents swapped", "echo a > a; echo b > b", "mv a t; mv b a; mv t b"),
 ];
 
+/// fuse-overlayfs keeps none of these.
+const LISTS_OF_OTHERS: Exact = exact(
+    "access lists that name others",
+    "mkdir d; setfacl -m g:bin:rwx,d:g:bin:rwx,d:u:bin:r d; echo a > d/a; echo b > b; setfacl -m u:bin:r b",
+    "mkdir d/n; echo n > d/n/n; echo x >> d/a; mv b c; chmod 750 d",
+);
+
 /// Of one tree, everything but inode numbers and change times; of hard links, which there are and not
 /// how many, since a name that was removed is kept for an undo.
 const SHOW: &str = r"cd $0
@@ -102,7 +109,7 @@ fn shell(home: &Home, directory: &str, script: &str) -> String {
 #[test]
 fn what_a_command_makes_under_the_kernel_is_what_an_apply_makes() {
     needs!("setfattr", "getfattr", "setfacl", "getfacl");
-    CASES.iter().for_each(|case| is_exact(case, "kernel"));
+    CASES.iter().chain([&LISTS_OF_OTHERS]).for_each(|case| is_exact(case, "kernel"));
 }
 
 #[test]
@@ -110,6 +117,27 @@ fn slow_what_a_command_makes_under_fuse_is_what_an_apply_makes() {
     needs!("setfattr", "getfattr", "setfacl", "getfacl");
     needs_fuse!();
     CASES.iter().for_each(|case| is_exact(case, "fuse"));
+}
+
+/// Nothing is renamed then, and what goes may be no file.
+#[test]
+fn what_lies_on_another_filesystem_is_copied_to_the_byte() {
+    needs!("setfattr", "getfattr", "setfacl", "getfacl", "mkfifo", "python3");
+    let Some(elsewhere) = super::Elsewhere::new() else {
+        skip!("/dev/shm is on the same filesystem");
+    };
+    let home = Home::new();
+    let work = elsewhere.0.to_str().unwrap();
+    let before = "mkdir d; mkfifo -m 640 d/p; ln -s p d/l; echo a > a; setfacl -m u:bin:r a; mkfifo f; \
+                  python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"d/s\")'";
+    shell(&home, work, before);
+    let before = shell(&home, work, SHOW);
+    super::tried_in(&home, elsewhere.0.clone(), "rm -r d; echo x >> a; rm f; echo f > f");
+    super::apply(&home);
+    let names = "find . -mindepth 1 | sort; cat a f; getfacl -c a | grep bin";
+    assert_eq!(shell(&home, work, names), "./a\n./f\na\nx\nf\nuser:bin:r--\n");
+    super::undo(&home);
+    assert_eq!(before, shell(&home, work, SHOW));
 }
 
 fn is_exact(case: &Exact, driver: &str) {

@@ -105,7 +105,14 @@ fn settle(place: &Place<'_>, act: &Act) -> Result<()> {
         }
         Act::Remove { old } => {
             if place.kept.facts()?.is_none() && part.is(old.inode)? {
-                transfer::copy_to_free(&part, &place.kept, &place.part)?;
+                let host = place.host.directory()?;
+                // Back, which needs no room, unless somebody has taken its name.
+                match entry::rename_to_free(host, part.name, host, place.host.name) {
+                    Err(e) if e.errno == Errno::EEXIST => {
+                        transfer::copy_to_free(&part, &place.kept, &place.part)?;
+                    }
+                    result => return Ok(result?),
+                }
             }
             part.remove()
         }
@@ -310,15 +317,9 @@ fn forget_whiteout(layer: &Spot<'_>, dialect: Dialect) -> Result<()> {
     if layer.facts()?.is_some_and(|it| dialect.is_whiteout(&it)) {
         layer.remove()?;
     }
-    // To the kernel, that is a name like any other.
-    if dialect == Dialect::Kernel {
-        return Ok(());
-    }
-    let note = [b".wh.", layer.name.as_encoded_bytes()].concat();
-    // No driver writes a note whose name is too long to be one.
-    match note.len() {
-        ..=255 => layer.beside(std::os::unix::ffi::OsStrExt::from_bytes(&note)).remove(),
-        _ => Ok(()),
+    match dialect.note_of_deletion(layer.name) {
+        Some(note) => layer.beside(&note).remove(),
+        None => Ok(()),
     }
 }
 

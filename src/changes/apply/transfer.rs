@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use crate::base::{Context, Error, Result, Text};
+use crate::changes::access_list;
 use crate::changes::dialect::Dialect;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{Errno, entry, file};
@@ -70,8 +71,16 @@ fn copy_as(
             Ok(file::sync(copy.as_fd())?)
         }
         Type::Directory => copy_tree(from, name, to, new_name),
-        Type::Fifo | Type::Socket | Type::CharacterDevice { .. } | Type::BlockDevice { .. } => {
-            Err(Error::new("it is neither a file, a directory nor a link"))
+        Type::Fifo | Type::Socket => {
+            match facts.kind {
+                Type::Fifo => entry::make_fifo_at(to, new_name)?,
+                _ => entry::make_socket_at(to, new_name)?,
+            }
+            entry::change_mode_at(to, new_name, facts.mode)?;
+            Ok(entry::change_modified_at(to, new_name, facts.modified)?)
+        }
+        Type::CharacterDevice { .. } | Type::BlockDevice { .. } => {
+            Err(Error::new("it is a device"))
         }
     }
 }
@@ -124,7 +133,7 @@ fn finish(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
 /// Without the notes of a driver. A filesystem that takes none loses them, as with cp(1).
 pub(super) fn copy_attributes(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
     for (name, value) in own_attributes(source)? {
-        match entry::set_attribute(copy, &name, &value) {
+        match access_list::set_attribute(copy, &name, &value) {
             Err(e) if e.errno == Errno::EOPNOTSUPP => {}
             result => result?,
         }
@@ -152,7 +161,7 @@ pub(in crate::changes) fn own_attributes(of: BorrowedFd<'_>) -> Result<Vec<(Stri
         if !is_own || Dialect::is_note(name.to_bytes()) {
             continue;
         }
-        if let Some(value) = facts::attribute(of, text)? {
+        if let Some(value) = access_list::attribute(of, text)? {
             all.push((text.to_owned(), value));
         }
     }

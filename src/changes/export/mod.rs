@@ -161,7 +161,7 @@ impl Export<'_, '_> {
         }
         let fd = entry::open_file_at(spot.upper, spot.name)?;
         let content = Content::of(fd.as_fd(), facts)?;
-        let attributes = self.attributes(fd.as_fd(), &path)?;
+        let attributes = own_attributes(fd.as_fd())?;
         let mut head = self.head(&path, facts, Kind::File { content: &content });
         head.attributes = &attributes;
         self.tar.head(&head)?;
@@ -169,25 +169,12 @@ impl Export<'_, '_> {
     }
 
     fn tell_directory(&mut self, path: Vec<u8>, fd: BorrowedFd<'_>, facts: &Facts) -> Result<()> {
-        let attributes = self.attributes(fd, &path)?;
+        let attributes = own_attributes(fd)?;
         let mut head = self.head(&path, facts, Kind::Directory);
         head.attributes = &attributes;
         self.tar.head(&head)?;
         self.chain.enter(&path);
         Ok(())
-    }
-
-    /// Without access lists that name somebody whom this user namespace does not know: they would
-    /// name nobody.
-    fn attributes(&mut self, fd: BorrowedFd<'_>, path: &[u8]) -> Result<Vec<(String, Vec<u8>)>> {
-        let mut all = own_attributes(fd)?;
-        let before = all.len();
-        all.retain(|(name, value)| !name.starts_with("system.posix_acl_") || names_all(value));
-        if all.len() < before {
-            let path = self.root.join(OsStr::from_bytes(path));
-            (self.remark)(&path, "its access list, which names others than you");
-        }
-        Ok(all)
     }
 
     /// Every directory on the way that the tar has not been told of.
@@ -241,16 +228,6 @@ impl Export<'_, '_> {
             Owners::Theirs => (mapped(facts.uid, self.ids.0), mapped(facts.gid, self.ids.1)),
         }
     }
-}
-
-/// Whether each entry of an access list that is for one user or group says for whom (acl(5), and
-/// linux/posix_acl_xattr.h: a version, then tag, permissions and id of each).
-fn names_all(list: &[u8]) -> bool {
-    const USER: [u8; 2] = 2u16.to_le_bytes();
-    const GROUP: [u8; 2] = 8u16.to_le_bytes();
-    let entries = list.get(4..).unwrap_or_default().chunks_exact(8);
-    let is_for_one = |entry: &&[u8]| entry[..2] == USER || entry[..2] == GROUP;
-    entries.filter(is_for_one).all(|entry| entry[4..] != u32::MAX.to_le_bytes())
 }
 
 fn cannot_be_said(change: &Change, spot: &Spot<'_>) -> Option<&'static str> {

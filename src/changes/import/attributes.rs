@@ -4,6 +4,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::base::Result;
+use crate::changes::access_list;
 use crate::changes::apply::transfer::own_attributes;
 use crate::changes::dialect::Dialect;
 use crate::sys::{Errno, entry};
@@ -52,13 +53,13 @@ pub(super) fn give(
         }
     }
     for (name, value) in wanted {
-        match entry::set_attribute(fd, name, value) {
+        match access_list::set_attribute(fd, name, value) {
             Ok(()) => {}
             Err(e) if e.errno == Errno::EOPNOTSUPP => {
                 remark("an attribute of it cannot be kept here, and is left out");
             }
             Err(e) if e.errno == Errno::EINVAL && name.starts_with("system.") => {
-                remark("its access list names others than you, or nobody, and is left out");
+                remark("its access list names nobody, and is left out");
             }
             Err(e) => return Err(e.into()),
         }
