@@ -55,6 +55,11 @@ rm -r whole
 sed -i s/2/two/ merged
 touch -d 2001-02-03 added old/inside type/below turned new/deeper/still/leaf
 """
+# What lies on it, and must go on to fit, whatever became of an apply below.
+ABOVE = """
+set -e
+echo top >> file; rm elsewhere; echo t > old/top; rm -r kept; mkdir gone
+"""
 # What a discard of a part forgets.
 PART = ["old", "new/deeper", "added", "gone", "turned"]
 
@@ -196,6 +201,14 @@ def go_on():
     elif run.returncode:
         fail(f"resume: {run.stderr}")
     compare(AFTER_LINES, "not as applied")
+    fits_above()
+
+
+def fits_above():
+    """What an apply has put below is known to what lies on it: it is overtaken by nothing."""
+    run = bryo("apply", "top", "--dry-run")
+    if run.stdout != FITS:
+        fail(f"what lies above would take other steps: {run.stdout}")
 
 
 def go_back():
@@ -207,12 +220,14 @@ def go_back():
 
 def fresh():
     os.chdir(DIRECTORY)
-    bryo("discard", "--force", "it", wants=None)
+    for name in "top", "it":
+        bryo("discard", "--force", name, wants=None)
     if os.path.exists(TREE):
         subprocess.run(["chmod", "-R", "u+rwx", TREE], check=True)
         shutil.rmtree(TREE)
     make(TREE)
     bryo("try", "--name", "it", "--", "sh", "-c", CHANGE)
+    bryo("try", "--name", "top", "--stack", "it", "--", "sh", "-c", ABOVE)
     write("merged", TEXT + "6\n")
 
 
@@ -279,6 +294,7 @@ def sweep_discard():
     global STORY
     words = ["discard", "it", *(os.path.join(TREE, path) for path in PART)]
     fresh()
+    bryo("discard", "top")
     before = show(TREE)
     calls = calls_of(*words)
     compare(before, "touched by a discard")
@@ -287,6 +303,7 @@ def sweep_discard():
     for call in calls if SHARE != "all" else calls[::3]:
         STORY = f"discard of a part cut short at {call}"
         fresh()
+        bryo("discard", "top")
         is_cut_short(call, *words)
         compare(before, "touched by a discard")
         for path in words[2:]:
@@ -296,11 +313,12 @@ def sweep_discard():
 
 
 def main():
-    global STORY, BEFORE, AFTER, BEFORE_LINES, AFTER_LINES
+    global STORY, BEFORE, AFTER, BEFORE_LINES, AFTER_LINES, FITS
     fresh()
     BEFORE, BEFORE_LINES = entries(TREE), show(TREE)
     applying = calls_of(*APPLY)
     AFTER, AFTER_LINES = entries(TREE), show(TREE)
+    FITS = bryo("apply", "top", "--dry-run").stdout
     undoing = calls_of("undo", "it")
     compare(BEFORE_LINES, "undo")
     sweep_apply(applying)
@@ -319,5 +337,6 @@ def main():
 TREE = os.path.join(DIRECTORY, "tree")
 STORY = "undisturbed"
 BEFORE, AFTER, BEFORE_LINES, AFTER_LINES = {}, {}, [], []
+FITS = ""
 COUNT = {"right": 0}
 main()

@@ -23,7 +23,7 @@ use super::undoable::{TAKEN, TOUCHED};
 pub enum Touched {
     /// Nothing: taking back ends there.
     Stays,
-    /// It goes into the layer, as it is now.
+    /// It goes into the layer, as it is now; one that was put together of both sides stays.
     IsTakenAlong,
 }
 
@@ -78,8 +78,13 @@ fn take_back(place: &Place<'_>, act: &Act, touched: Touched) -> Result<()> {
     match act {
         Act::Add { new } => take_addition_back(place, new, touched),
         Act::Replace { old, new } => put_old_back(place, old, new, touched),
-        // What it was put together to has no place among the changes: it stays.
-        Act::Compose { old, new, .. } => put_old_back(place, old, new, Touched::Stays),
+        Act::Compose { old, new, .. } => {
+            // It has no place among the changes, which hold what it was put together of.
+            if touched == Touched::IsTakenAlong && is_touched(place, old, new)? {
+                return Ok(());
+            }
+            put_old_back(place, old, new, touched)
+        }
         Act::Consume { .. } => match place.kept.facts()? {
             Some(_) => transfer::move_to_free(&place.kept, &place.layer, &place.part),
             None => Ok(()),
@@ -106,6 +111,11 @@ fn take_back(place: &Place<'_>, act: &Act, touched: Touched) -> Result<()> {
             place.host.set_look(before)
         }
     }
+}
+
+fn is_touched(place: &Place<'_>, old: &Mark, new: &Mark) -> Result<bool> {
+    let Some(there) = place.host.facts()? else { return Ok(false) };
+    Ok(!new.is_of(&there) && !old.is_of(&there))
 }
 
 /// With what others have put into it, it stays.

@@ -108,6 +108,8 @@ impl Question<'_> {
         }
         match found.why {
             Some(TAKEN) => self.removed = Some(step),
+            // What was put together and is gone has nothing to stay.
+            Some(_) if found.there.is_none() && self.touched == Touched::IsTakenAlong => {}
             Some(why) => self.tell(&step, why),
             // It may be what was there before.
             None if matches!(step.act, Act::MakeDirectory { .. })

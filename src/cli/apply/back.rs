@@ -47,17 +47,12 @@ pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {
     };
     let conflicts =
         apply::undo_is_possible(&layers, &turn.paper(stage), &turn.undo(), extent, touched)?;
-    if !conflicts.is_empty() {
-        reasons::tell(&conflicts);
-        let error = Error::new("its files were changed since").within(clause());
-        return Err(match touched {
-            Touched::IsTakenAlong => error,
-            Touched::Stays => error.hint(format!(
-                "`bryo undo {} --force` puts them among the changes, and the old ones in their \
-                 place",
-                kept.name
-            )),
-        });
+    reasons::tell(&conflicts);
+    if !conflicts.is_empty() && touched == Touched::Stays {
+        return Err(Error::new("its files were changed since").within(clause()).hint(format!(
+            "`bryo undo {} --force` puts them among the changes, and the old ones in their place",
+            kept.name
+        )));
     }
     if stage != Stage::TakenBackInPart {
         turn.come(stage, Stage::TakenBackInPart)?;
