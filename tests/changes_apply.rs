@@ -298,6 +298,25 @@ fn every_damage_to_the_paper_is_named_and_nothing_is_done() {
     assert_eq!(home.scratch().read("work/d/b"), "b\n");
 }
 
+/// Longer than a record may be.
+#[test]
+fn a_long_command_is_noted_in_part() {
+    let home = home_with_tree();
+    let word = "\n".repeat(100_000);
+    for on in [["--name", "it"], ["--on", "it"]] {
+        let words = ["sh", "-c", "echo x >> a", "sh"].into_iter();
+        Bryo::verb("try")
+            .at(&home)
+            .args(on)
+            .command(words.chain([word.as_str(); 9]))
+            .stderr_any()
+            .leftovers_unjudged()
+            .check();
+        verb(&home, "changes").stdout_contains("sh -c echo x >> a sh …").check();
+    }
+    apply(&home);
+}
+
 // ---------------------------------------------------------------- modes and depth
 
 #[test]

@@ -208,6 +208,10 @@ fn notes_that_lead_out_of_the_tree_mean_nothing() {
         for name in [".wh.", ".wh..", ".wh...", "e/.wh..", "e/.wh...", ".wh..wh.a"] {
             fs::write(upper(&home).join(name), "").unwrap();
         }
+        // No note can bear a name that is longer still.
+        let long = "n".repeat(255);
+        fs::write(upper(&home).join(&long), "").unwrap();
+        verb(&home, "discard").args(["it", &long]).stderr_contains("discarded 1 change").check();
         verb(&home, "apply").arg("it").stderr_any().check();
         assert_eq!(home.scratch().read("work/n"), "x\n", "{driver}");
         assert_eq!(home.scratch().read("work/a"), "a\n", "{driver}");
