@@ -1,8 +1,8 @@
 //! The names of one directory, sorted, in one piece of memory: a directory may hold a million.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::base::Result;
 use crate::sys::file;
@@ -44,6 +44,12 @@ impl Names {
     pub(super) fn get(&self, index: usize) -> Option<&OsStr> {
         let (begin, end) = *self.spans.get(index)?;
         Some(OsStr::from_bytes(&self.bytes[begin as usize..end as usize]))
+    }
+
+    /// The last one, which goes.
+    pub(super) fn pop(&mut self) -> Option<OsString> {
+        let (begin, end) = self.spans.pop()?;
+        Some(OsString::from_vec(self.bytes[begin as usize..end as usize].to_vec()))
     }
 
     pub(super) fn contains(&self, name: &OsStr) -> bool {

@@ -76,7 +76,8 @@ impl Plain<'_> {
     fn enter(&mut self, path: Vec<u8>) -> Result<()> {
         let Some(upper) = self.upper.find(&path)? else { return Ok(()) };
         let dialect = self.layer.dialect;
-        if dialect.is_opaque(upper)? {
+        // What is in one of another owner, which stays as it is, is not applied.
+        if dialect.is_opaque(upper)? && file::may_make_names_in(upper).is_ok() {
             let hidden = hidden_at(self.layer, self.lower.as_mut(), &path)?;
             spell_out(dialect, upper, &hidden)?;
             dialect.unmark(upper)?;
@@ -86,7 +87,9 @@ impl Plain<'_> {
             progress::step();
             let Some(facts) = facts::facts_at(upper, name)? else { continue };
             if facts.is_directory() {
-                directories.push(name.to_owned());
+                if facts.uid == self.own || entry::open_directory_at(upper, name).is_ok() {
+                    directories.push(name.to_owned());
+                }
             } else if self.own != 0 && facts.uid != self.own && may_be_given(facts.kind) {
                 self.given.push(joined(&path, name));
             } else if facts.kind == Type::Regular && facts.links > 1 {

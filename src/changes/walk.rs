@@ -10,8 +10,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::base::{Context, Result, Text, progress};
-use crate::sys::entry;
 use crate::sys::facts::{self, Facts};
+use crate::sys::{Errno, entry, process};
 
 use super::change::{Change, What};
 use super::compare::{Side, aspects};
@@ -56,7 +56,8 @@ pub fn walk(layer: &Layer, see: &mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>
     let upper = entry::open_directory_at(layer.upper.as_fd(), ".".as_ref())?;
     let Layer { dialect, owners, .. } = *layer;
     let open_levels = open_levels(layer.below.len() + 2);
-    let mut walk = Walk { dialect, owners, path: Vec::new(), levels: Vec::new(), open_levels, see };
+    let (own, path, levels) = (process::effective_uid(), Vec::new(), Vec::new());
+    let mut walk = Walk { dialect, owners, path, levels, open_levels, own, see };
     let result = walk.enter(upper, lower).and_then(|()| walk.run());
     let path = Text::from(OsStr::from_bytes(&walk.path));
     result.context(|| {
@@ -71,6 +72,7 @@ struct Walk<'a> {
     path: Vec<u8>,
     levels: Vec<Level>,
     open_levels: usize,
+    own: u32,
     see: &'a mut dyn FnMut(&Change, &Spot<'_>) -> Result<()>,
 }
 
@@ -184,10 +186,12 @@ impl Walk<'_> {
         if let Some(change) = change(before, after, &spot, self.owners)? {
             (self.see)(&change, &spot)?;
         }
-        if !after.is_some_and(|it| it.is_directory()) {
-            return Ok(());
-        }
-        let upper = entry::open_directory_at(upper, name)?;
+        let Some(after) = after.filter(Facts::is_directory) else { return Ok(()) };
+        let upper = match entry::open_directory_at(upper, name) {
+            // A subordinate id has closed it: what is in it is nobody's to see, nor to apply.
+            Err(e) if e.errno == Errno::EACCES && after.uid != self.own => return Ok(()),
+            result => result?,
+        };
         let lower = match (merged, found) {
             (Some(lower), Some(found)) if found.facts.is_directory() => {
                 lower.enter(name, &found)?

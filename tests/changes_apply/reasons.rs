@@ -121,3 +121,44 @@ fn a_file_of_another_id_becomes_the_users_or_is_told() {
         verb(&home, "discard").arg("it").stderr_any().check();
     }
 }
+
+#[test]
+fn a_directory_that_another_id_has_closed_keeps_nothing_else_back() {
+    needs!("newuidmap");
+    let home = home_with_tree();
+    let script = "mkdir shut; echo x > shut/x; chown -R 5:5 shut; chmod 700 shut; echo y > own; \
+                  rm -r d; mkdir d; echo n > d/n; chown 5 d";
+    Bryo::verb("try")
+        .at(&home)
+        .args(["--name", "it", "--root", "--ids", "subids"])
+        .shell(script)
+        .stderr_contains("5 changes in it")
+        .leftovers_unjudged()
+        .check();
+    verb(&home, "diff").args(["it", "--name-only"]).stdout("d\nd/b\nd/n\nown\nshut\n").check();
+    verb(&home, "apply")
+        .arg("it")
+        .stderr_contains("shut`: the sandbox gave it to a subordinate id")
+        .stderr_contains("work/d`: the sandbox gave it to a subordinate id")
+        .status(125)
+        .check();
+    let rest = ["it", "--exclude", "shut", "--exclude", "d"];
+    verb(&home, "apply").args(rest).stderr_contains("applied a part").check();
+    assert_eq!(home.scratch().read("work/own"), "y\n");
+}
+
+#[test]
+fn a_directory_that_is_not_there_any_more_is_told_before_anything_is_begun() {
+    let home = home_with_tree();
+    super::tried_in(&home, home.work().join("d"), "echo n > n");
+    fs::rename(home.work().join("d"), home.work().join("e")).unwrap();
+    verb(&home, "apply")
+        .arg("it")
+        .stderr_contains("cannot reach the directory that the changes lie over")
+        .stderr_contains(format!("hint: `mkdir -p {}`", home.work().join("d").display()))
+        .status(125)
+        .check();
+    fs::rename(home.work().join("e"), home.work().join("d")).unwrap();
+    super::apply(&home);
+    assert_eq!(home.scratch().read("work/d/n"), "n\n");
+}

@@ -137,8 +137,7 @@ impl Choosing<'_> {
             // Made if something in it is wanted.
             Type::Directory if change.what == What::Added => {
                 let directory = entry::open_directory_at(spot.upper, spot.name)?;
-                let is_empty = file::names_in(directory.as_fd())?.is_empty();
-                (!is_empty).then_some(Choice::No)
+                (!file::is_empty_directory(directory.as_fd())?).then_some(Choice::No)
             }
             Type::Regular | Type::Directory | Type::Symlink => None,
             // The plan refuses it, and says so.

@@ -4,10 +4,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
+use crate::changes::names::Names;
 use crate::changes::walk::Spot;
 use crate::sys::clock::Moment;
+use crate::sys::entry;
 use crate::sys::facts::{self, Facts};
-use crate::sys::{entry, file};
 
 use super::baseline::{Baseline, Below, Known};
 use super::conflict;
@@ -81,7 +82,7 @@ fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static s
 /// Whether anything in a directory, however deep, is so.
 pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> Result<bool> {
     let mut way = Way::from(top)?;
-    let mut open = vec![(Vec::new(), file::names_in(way.root())?)];
+    let mut open = vec![(Vec::new(), Names::of(way.root())?)];
     while let Some((path, names)) = open.last_mut() {
         let Some(name) = names.pop() else {
             open.pop();
@@ -95,7 +96,7 @@ pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> 
         if facts.is_directory() {
             let below = entry::open_directory_at(directory, &name)?;
             let path = joined(path, &name);
-            open.push((path, file::names_in(below.as_fd())?));
+            open.push((path, Names::of(below.as_fd())?));
         }
     }
     Ok(false)

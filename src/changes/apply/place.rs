@@ -185,7 +185,11 @@ impl HostWays {
 }
 
 fn way_to_lower(layer: &Layer) -> Result<Way> {
-    let lower = file::open_without_links(layer.lower.as_path())?;
+    let lower = file::open_without_links(layer.lower.as_path()).map_err(|e| {
+        Error::from(e)
+            .within("cannot reach the directory that the changes lie over")
+            .hint(format!("`mkdir -p {}`, or whatever brings it back, goes first", layer.lower))
+    })?;
     Way::from(entry::open_directory_at(lower.as_fd(), ".".as_ref())?.as_fd())
 }
 

@@ -21,6 +21,7 @@ use super::conflict::{self, Conflict, Few, OnConflict, Overtaken};
 use super::journal::Draft;
 use super::merging::Merger;
 use super::overtaken::Judge;
+use super::place::HostWays;
 use super::rights::{self, Forbidden, Full, Rights, Room};
 use super::step::{Act, Look, Mark, Step};
 use super::transfer;
@@ -77,6 +78,7 @@ pub fn plan(
     composer: &mut Composer,
     paper: &HostPath,
 ) -> Result<Planned> {
+    HostWays::open(layers)?;
     let mut planning = Planning {
         wish,
         judge: Judge::new(&wish.place.baseline, wish.place.began)?,

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::base::{Context, Error, Result, Text};
 use crate::changes::access_list;
 use crate::changes::dialect::Dialect;
+use crate::changes::names::Names;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{Errno, entry, file};
 
@@ -95,7 +96,7 @@ fn copy_tree(
     file::make_directory_at(to, Path::new(new_name), 0o700)?;
     let mut sources = Way::from(entry::open_directory_at(from, name)?.as_fd())?;
     let mut copies = Way::from(entry::open_directory_at(to, new_name)?.as_fd())?;
-    let names = file::names_in(sources.root())?;
+    let names = Names::of(sources.root())?;
     let mut open = vec![(Vec::new(), names)];
     while let Some((path, names)) = open.last_mut() {
         let (Some(source), Some(copy)) = (sources.find(path)?, copies.find(path)?) else {
@@ -112,7 +113,7 @@ fn copy_tree(
                 file::make_directory_at(copy, Path::new(&name), 0o700)?;
                 let inner = entry::open_directory_at(source, &name)?;
                 let path = joined(path, &name);
-                open.push((path, file::names_in(inner.as_fd())?));
+                open.push((path, Names::of(inner.as_fd())?));
             }
             Some(facts) => copy_as(source, &name, copy, &name, &facts)?,
             None => {}
