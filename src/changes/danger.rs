@@ -32,11 +32,11 @@ pub enum Danger {
 }
 
 /// What is dangerous about a change, if anything is; the gravest reason.
-pub fn danger_of(change: &Change, spot: &Spot<'_>, lower: &HostPath) -> Result<Option<Danger>> {
+pub fn danger_of(change: &Change, spot: &Spot<'_>, path: &HostPath) -> Result<Option<Danger>> {
     let Some(after) = &change.after else { return Ok(None) };
-    let path = lower.as_path().join(spot.path);
+    let path = path.as_path();
     if after.kind != Type::Directory
-        && let Some(by) = obeyed_by(&path).or_else(|| obeyed_by_the_system(&path))
+        && let Some(by) = obeyed_by(path).or_else(|| obeyed_by_the_system(path))
     {
         return Ok(Some(Danger::Obeyed { by }));
     }

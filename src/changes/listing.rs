@@ -11,10 +11,8 @@ use crate::sys::facts::{Facts, Type};
 
 use super::change::{Change, What};
 use super::danger::{Danger, danger_of};
-use super::diff::Shown;
 use super::layer::Layer;
-use super::outline::relative;
-use super::walk::walk;
+use super::shown::{Shown, gone};
 
 /// One change, for a program.
 #[derive(Serialize)]
@@ -45,17 +43,10 @@ struct Side {
 /// A name a line, as seen from the working directory of the try; its control characters escaped.
 pub fn names(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
     let mut count = 0;
-    for layer in layers {
-        walk(layer, &mut |_, spot| {
-            let path = layer.lower.join(spot.path);
-            if (shown.selects)(&path) {
-                count += 1;
-                let name = Text::from(relative(&path, shown.from).as_os_str());
-                writeln!(out, "{name}").map_err(gone)?;
-            }
-            Ok(())
-        })?;
-    }
+    shown.each(layers, &mut |_, _, path| {
+        count += 1;
+        writeln!(out, "{}", Text::from(shown.relative(path).as_os_str())).map_err(gone)
+    })?;
     Ok(count)
 }
 
@@ -63,20 +54,14 @@ pub fn names(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result
 pub fn json(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
     let mut count = 0;
     write!(out, "[").map_err(gone)?;
-    for layer in layers {
-        walk(layer, &mut |change, spot| {
-            let path = layer.lower.join(spot.path);
-            if !(shown.selects)(&path) {
-                return Ok(());
-            }
-            let danger = danger_of(change, spot, &layer.lower)?;
-            let text = serde_json::to_string(&entry(path, change, danger))
-                .map_err(|e| Error::new(e.to_string()))?;
-            let comma = if count == 0 { "" } else { "," };
-            count += 1;
-            write!(out, "{comma}\n  {text}").map_err(gone)
-        })?;
-    }
+    shown.each(layers, &mut |change, spot, path| {
+        let danger = danger_of(change, spot, path)?;
+        let text = serde_json::to_string(&entry(path.clone(), change, danger))
+            .map_err(|e| Error::new(e.to_string()))?;
+        let comma = if count == 0 { "" } else { "," };
+        count += 1;
+        write!(out, "{comma}\n  {text}").map_err(gone)
+    })?;
     writeln!(out, "{}]", if count == 0 { "" } else { "\n" }).map_err(gone)?;
     Ok(count)
 }
@@ -128,9 +113,4 @@ fn side(facts: &Facts) -> Side {
         gid: facts.gid,
         size: facts.size,
     }
-}
-
-/// Whoever reads has read enough.
-fn gone(error: std::io::Error) -> Error {
-    Error::new(error.to_string()).within("cannot write the changes")
 }

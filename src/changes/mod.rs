@@ -25,6 +25,7 @@ mod note;
 mod outline;
 mod plain;
 mod rights;
+mod shown;
 mod summary;
 mod walk;
 

@@ -1,97 +1,66 @@
 //! The changes as a person reads them first: the dangerous ones, then the tree, a new directory as
 //! one row. Written while the layers are walked; nothing is gathered but the row at hand.
 
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::base::size::Size;
 use crate::base::wording::count;
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{HostPath, Result, Text};
 use crate::sys::entry;
 use crate::sys::facts::{Facts, Type};
 
 use super::change::{Aspects, Change, What};
 use super::danger::{Danger, danger_of};
-use super::diff::{Colour, Shown};
 use super::layer::Layer;
-use super::walk::{Spot, walk};
+use super::shown::{Colour, Shown, gone};
+use super::walk::Spot;
 
 /// How many dangerous changes are named before the rest is counted.
 const DANGERS: usize = 20;
 
-/// Writes it, paths below the home named by `~`; how many changes it tells of.
-pub fn outline(
-    layers: &[Layer],
-    shown: &Shown<'_>,
-    home: &HostPath,
-    colour: Colour,
-    out: &mut dyn Write,
-) -> Result<u64> {
-    if dangers(layers, shown, home, colour, out)? > 0 {
+/// Writes it; how many changes it tells of.
+pub fn outline(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
+    if dangers(layers, shown, out)? > 0 {
         writeln!(out).map_err(gone)?;
     }
-    tree(layers, shown, home, colour, out)
+    tree(layers, shown, out)
 }
 
 /// The tree alone.
-pub fn tree(
-    layers: &[Layer],
-    shown: &Shown<'_>,
-    home: &HostPath,
-    colour: Colour,
-    out: &mut dyn Write,
-) -> Result<u64> {
-    let mut outline =
-        Outline { shown, home, colour, out, above: Vec::new(), new_directory: None, count: 0 };
-    for layer in layers {
-        walk(layer, &mut |change, spot| outline.see(layer, change, spot))?;
-    }
+pub fn tree(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
+    let mut outline = Outline { shown, out, above: Vec::new(), new_directory: None, count: 0 };
+    shown.each(layers, &mut |change, spot, path| outline.see(change, spot, path))?;
     outline.end_new_directory()?;
     Ok(outline.count)
 }
 
 /// What to look at first, each with its reason, the gravest before the rest, so that many of the
 /// lesser hide none of them; how many there are.
-pub fn dangers(
-    layers: &[Layer],
-    shown: &Shown<'_>,
-    home: &HostPath,
-    colour: Colour,
-    out: &mut dyn Write,
-) -> Result<u64> {
+pub fn dangers(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
     let mut number = 0;
     let mut gravest: Vec<(Danger, Text)> = Vec::new();
-    for layer in layers {
-        walk(layer, &mut |change, spot| {
-            let path = layer.lower.join(spot.path);
-            if !(shown.selects)(&path) {
-                return Ok(());
-            }
-            let Some(danger) = danger_of(change, spot, &layer.lower)? else { return Ok(()) };
-            number += 1;
-            let at = gravest.partition_point(|(other, _)| *other <= danger);
-            if at < DANGERS {
-                let name = Text::from(named(&path, shown.from, home).as_os_str());
-                gravest.insert(at, (danger, name));
-                gravest.truncate(DANGERS);
-            }
-            Ok(())
-        })?;
-    }
+    shown.each(layers, &mut |change, spot, path| {
+        let Some(danger) = danger_of(change, spot, path)? else { return Ok(()) };
+        number += 1;
+        let at = gravest.partition_point(|(other, _)| *other <= danger);
+        if at < DANGERS {
+            gravest.insert(at, (danger, Text::from(shown.named(path).as_os_str())));
+            gravest.truncate(DANGERS);
+        }
+        Ok(())
+    })?;
     let lines = gravest.iter().map(|(danger, name)| format!("! {name}  {danger}"));
     let more = number - gravest.len() as u64;
     let rest = (more > 0).then(|| format!("! {more} more to look at"));
     for line in lines.chain(rest) {
-        writeln!(out, "{}", coloured(&line, "1;31", colour)).map_err(gone)?;
+        writeln!(out, "{}", coloured(&line, "1;31", shown.style.colour)).map_err(gone)?;
     }
     Ok(number)
 }
 
 struct Outline<'a> {
     shown: &'a Shown<'a>,
-    home: &'a HostPath,
-    colour: Colour,
     out: &'a mut dyn Write,
     /// The directories under which the last row stands, each with a row of its own and in the one
     /// before.
@@ -108,13 +77,9 @@ struct NewDirectory {
 }
 
 impl Outline<'_> {
-    fn see(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
-        let path = layer.lower.join(spot.path);
-        if !(self.shown.selects)(&path) {
-            return Ok(());
-        }
+    fn see(&mut self, change: &Change, spot: &Spot<'_>, path: &HostPath) -> Result<()> {
         self.count += 1;
-        let path = named(&path, self.shown.from, self.home);
+        let path = self.shown.named(path);
         if let Some(new) = &mut self.new_directory {
             if path.starts_with(&new.path) {
                 new.inside += 1;
@@ -176,32 +141,9 @@ impl Outline<'_> {
         let name = Text::from(path.file_name().unwrap_or(path.as_os_str()));
         let slash = if is_directory { "/" } else { "" };
         let line = format!("{sign} {:1$}{name}{slash}", "", depth * 2);
-        let line = coloured(&line, colour, self.colour);
+        let line = coloured(&line, colour, self.shown.style.colour);
         let said = if said.is_empty() { String::new() } else { format!("  {said}") };
         writeln!(self.out, "{line}{said}").map_err(gone)
-    }
-}
-
-/// As a person writes it: seen from a directory, from the home, or from the root.
-fn named(path: &HostPath, from: &HostPath, home: &HostPath) -> PathBuf {
-    let has_home = home.as_path().parent().is_some();
-    match relative(path, from) {
-        absolute if absolute.has_root() => match absolute.strip_prefix(home.as_path()) {
-            Ok(below) if has_home => Path::new("~").join(below),
-            _ => absolute,
-        },
-        // That is a name, and no home.
-        below if below.starts_with("~") => Path::new(".").join(below),
-        below => below,
-    }
-}
-
-/// As seen from a directory, or from the root.
-pub(super) fn relative(path: &HostPath, from: &HostPath) -> PathBuf {
-    match path.as_path().strip_prefix(from.as_path()) {
-        Ok(below) if below.as_os_str().as_bytes().is_empty() => PathBuf::from("."),
-        Ok(below) => below.to_path_buf(),
-        Err(_) => path.as_path().to_path_buf(),
     }
 }
 
@@ -276,9 +218,4 @@ fn aspects_said(aspects: Aspects, change: &Change) -> String {
         said.push("time".to_owned());
     }
     said.join("; ")
-}
-
-/// Whoever reads has read enough.
-fn gone(error: io::Error) -> Error {
-    Error::new(error.to_string()).within("cannot write the changes")
 }

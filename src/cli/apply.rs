@@ -122,7 +122,7 @@ fn prepare(
     if let Some(dialogue) = dialogue {
         // Nobody is asked in vain.
         plan(&wish, &mut composer)?;
-        choices = dialogue.choose(kept, layers, &wish, &mut composer)?;
+        choices = dialogue.choose(kept, &place.home, layers, &wish, &mut composer)?;
         if choices.is_none() {
             print::note("nothing was applied");
             return Ok(Some(INTERRUPTED));

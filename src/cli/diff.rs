@@ -44,23 +44,22 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let kept = named::kept_or_newest(matches, &place, "diff")?;
     ChangeStore::of(&place.directories.data).all_below(&kept)?;
     let selection = Selection::read(matches, &place, &kept)?;
-    let shown = Shown { selects: &|path| selection.selects(path), from: selection.from() };
     let layers = layers_in(&kept.layers())?;
     let mut reader = Reader::open();
     let style = match reader.is_person() {
         true => Style { colour: reader.colour(), bytes: Bytes::Escaped },
         false => Style { colour: Colour::Plain, bytes: Bytes::Kept },
     };
+    let selects = |path: &HostPath| selection.selects(path);
+    let shown = Shown { selects: &selects, from: selection.from(), home: &place.home, style };
     let is_asked = |form| matches.get_flag(form);
     let result = match () {
-        () if is_asked("summary") => {
-            outline(&layers, &shown, &place.home, style.colour, &mut reader)
-        }
+        () if is_asked("summary") => outline(&layers, &shown, &mut reader),
         () if is_asked("stat") => stat(&layers, &shown, &mut reader),
         () if is_asked("name-only") => names(&layers, &shown, &mut reader),
         () if is_asked("json") => json(&layers, &shown, &mut reader),
-        () if reader.is_person() => outlined_diff(&layers, &shown, &place.home, style, &mut reader),
-        () => diff(&layers, &shown, style, &mut reader),
+        () if reader.is_person() => outlined_diff(&layers, &shown, &mut reader),
+        () => diff(&layers, &shown, &mut reader),
     };
     let count = match result {
         // Whoever has read enough may go.
@@ -76,14 +75,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
 }
 
 /// A person sees the whole before the parts.
-fn outlined_diff(
-    layers: &[Layer],
-    shown: &Shown<'_>,
-    home: &HostPath,
-    style: Style,
-    out: &mut dyn Write,
-) -> Result<u64> {
-    outline(layers, shown, home, style.colour, out)?;
+fn outlined_diff(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
+    outline(layers, shown, out)?;
     writeln!(out).map_err(|e| Error::new(e.to_string()))?;
-    diff(layers, shown, style, out)
+    diff(layers, shown, out)
 }

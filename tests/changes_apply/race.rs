@@ -12,7 +12,7 @@ use bryo::sys::entry;
 
 use crate::support::{Bryo, Home};
 
-use super::{home_with_tree, injected, store, tried, tried_in, upper, verb};
+use super::{Elsewhere, home_with_tree, injected, store, tried, tried_in, upper, verb};
 
 /// Everything in a tree, to the byte, with modes and times: a canary.
 fn show(root: &Path) -> Vec<String> {
@@ -362,20 +362,24 @@ fn what_was_removed_outside_while_the_sandbox_lived_is_a_conflict() {
 /// With `--force`, what was changed since is among the changes afterwards, and the old is back.
 #[test]
 fn an_undo_by_force_puts_what_was_changed_since_among_the_changes() {
-    let home = home_with_tree();
-    tried(&home, "echo x >> a; mkdir e; echo n > n; rm d/b");
-    verb(&home, "apply").arg("it").stderr_any().check();
-    for name in ["a", "n", "e/f", "d/b"] {
-        fs::write(home.work().join(name), "outside").unwrap();
-    }
-    verb(&home, "undo").arg("it").stderr_contains("--force").stderr_any().status(125).check();
-    verb(&home, "undo").args(["it", "--force"]).stderr_contains("as it was").check();
-    assert_eq!(home.scratch().read("work/a"), "a\n");
-    assert!(!home.work().join("n").exists());
-    assert_eq!(home.scratch().read("work/e/f"), "outside");
-    assert_eq!(home.scratch().read("work/d/b"), "b\n");
-    for name in ["a", "n", "d/b"] {
-        assert_eq!(fs::read_to_string(upper(&home).join(name)).unwrap(), "outside");
+    for lower in [None, Elsewhere::new()] {
+        let home = Home::new();
+        let work = lower.as_ref().map_or_else(|| home.work(), |it| it.0.clone());
+        let write = |name: &str, text: &str| fs::write(work.join(name), text).unwrap();
+        let read = |name: &str| fs::read_to_string(work.join(name)).unwrap();
+        fs::create_dir(work.join("d")).unwrap();
+        ["a", "c", "d/b"].iter().for_each(|name| write(name, "old\n"));
+        tried_in(&home, work.clone(), "echo x >> a; echo x >> c; mkdir e; echo n > n; rm d/b");
+        verb(&home, "apply").arg("it").stderr_any().check();
+        ["a", "n", "e/f", "d/b"].iter().for_each(|name| write(name, "outside"));
+        fs::remove_file(work.join("c")).unwrap();
+        verb(&home, "undo").arg("it").stderr_contains("--force").stderr_any().status(125).check();
+        verb(&home, "undo").args(["it", "--force"]).stderr_contains("as it was").check();
+        assert!(!work.join("n").exists());
+        assert_eq!(["a", "c", "d/b", "e/f"].map(read), ["old\n", "old\n", "old\n", "outside"]);
+        for name in ["a", "n", "d/b"] {
+            assert_eq!(fs::read_to_string(upper(&home).join(name)).unwrap(), "outside");
+        }
     }
 }
 

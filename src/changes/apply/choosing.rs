@@ -8,8 +8,9 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
-use crate::changes::diff::{self, Both, Hunk, Patch, Shown, Style};
+use crate::changes::diff::{self, Both, Hunk, Patch, Shown};
 use crate::changes::layer::Layer;
+use crate::changes::shown::gone;
 use crate::changes::walk::{Spot, walk};
 use crate::sys::facts::Type;
 use crate::sys::{entry, file};
@@ -27,7 +28,6 @@ use super::step::Mark;
 pub trait Asked {
     /// Where what is asked about is shown.
     fn out(&mut self) -> &mut dyn Write;
-    fn style(&self) -> Style;
     fn answer(&mut self, about: About) -> Result<Answer>;
 }
 
@@ -179,8 +179,7 @@ impl Choosing<'_> {
                 self.ask_for_text(change, spot, path, text)
             }
             None => {
-                let style = self.asked.style();
-                diff::show_change(layer, change, spot, self.shown, style, self.asked.out())?;
+                diff::show_change(change, spot, path, self.shown, self.asked.out())?;
                 Ok(match self.answer(About::Change)? {
                     Answer::Yes | Answer::AllOfFile | Answer::AllTheRest => Choice::Yes,
                     _ => Choice::No,
@@ -197,8 +196,7 @@ impl Choosing<'_> {
         text: Text,
     ) -> Result<Choice> {
         let patch = Patch::of(&text.both.old, &text.both.new);
-        let style = self.asked.style();
-        diff::heading(change, path, self.shown, style.colour, self.asked.out())?;
+        diff::heading(change, path, self.shown, self.asked.out())?;
         let attributes = other_attributes(change, text.mode);
         let mut said = Said::default();
         if let Some(attributes) = &attributes {
@@ -232,8 +230,8 @@ impl Choosing<'_> {
         let mut left = VecDeque::from(patch.hunks());
         let (mut number, mut of) = (1, left.len());
         while let Some(hunk) = left.pop_front() {
-            let text = diff::hunk(patch, &hunk, self.asked.style());
-            self.asked.out().write_all(&text).map_err(diff::gone)?;
+            let text = diff::hunk(patch, &hunk, self.shown.style);
+            self.asked.out().write_all(&text).map_err(gone)?;
             let parts = patch.split(&hunk);
             let splits = parts.len() > 1;
             match self.answer(About::Hunk { number, of, splits })? {
@@ -294,7 +292,7 @@ impl Choosing<'_> {
     }
 
     fn say(&mut self, line: &str) -> Result<()> {
-        self.asked.out().write_all(line.as_bytes()).map_err(diff::gone)
+        self.asked.out().write_all(line.as_bytes()).map_err(gone)
     }
 }
 

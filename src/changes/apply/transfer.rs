@@ -23,7 +23,12 @@ pub(super) fn move_to_free(from: &Spot<'_>, to: &Spot<'_>, part: &OsStr) -> Resu
         Err(e) if e.errno == Errno::EXDEV => {}
         result => return Ok(result?),
     }
+    let before = from.facts()?;
     copy_to_free(from, to, part)?;
+    if from.facts()? != before {
+        to.remove()?;
+        return Err(Error::new("it was changed while it was copied"));
+    }
     remove(source, from.name)
 }
 

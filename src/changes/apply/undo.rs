@@ -165,20 +165,40 @@ fn put_old_back(place: &Place<'_>, old: &Mark, new: &Mark, touched: Touched) -> 
         Err(e) if e.errno == Errno::ENOENT && touched == Touched::IsTakenAlong => {
             transfer::move_to_free(&place.kept, &place.host, &place.part)
         }
-        Err(e) if e.errno == Errno::EXDEV => {
-            if place.layer.facts()?.is_none() {
-                if !place.host.facts()?.is_some_and(|it| may_go(&it)) {
-                    return Err(Error::new(TOUCHED));
-                }
-                transfer::copy_to_free(&place.host, &place.layer, &place.part)?;
+        Err(e) if e.errno == Errno::EXDEV => match place.host.facts()? {
+            Some(there) => put_old_back_by_copy(place, old, may_go(&there)),
+            None if touched == Touched::IsTakenAlong => {
+                transfer::move_to_free(&place.kept, &place.host, &place.part)
             }
-            transfer::copy(undo, place.kept.name, host, &place.part)?;
-            entry::rename_between(host, &place.part, host, place.host.name)?;
-            file::sync(host)?;
-            place.kept.remove()
-        }
+            None => Err(Error::new(TOUCHED)),
+        },
         Err(e) => Err(e.into()),
     }
+}
+
+fn put_old_back_by_copy(place: &Place<'_>, old: &Mark, may_go: bool) -> Result<()> {
+    let host = place.host.directory()?;
+    let part = place.host.beside(&place.part);
+    if place.layer.facts()?.is_none() {
+        if !may_go {
+            return Err(Error::new(TOUCHED));
+        }
+        transfer::copy_to_free(&place.host, &place.layer, &place.part)?;
+    }
+    transfer::copy(place.kept.directory()?, place.kept.name, host, part.name)?;
+    entry::exchange(host, part.name, host, place.host.name)?;
+    let copied = place.layer.facts()?.map(|it| Mark::of(&it));
+    // The old one, if a run that was killed here had put it back.
+    let is_known = |it: Facts| copied.is_some_and(|copied| copied.is_of(&it)) || old.is_of(&it);
+    if !part.facts()?.is_some_and(is_known) {
+        // Replaced just now.
+        entry::exchange(host, part.name, host, place.host.name)?;
+        part.remove()?;
+        return Err(Error::new(TOUCHED));
+    }
+    part.remove()?;
+    file::sync(host)?;
+    place.kept.remove()
 }
 
 /// The very inode, and not a copy that bears its number, which was free again.
@@ -198,13 +218,31 @@ fn bring_back(place: &Place<'_>, old: &Mark, touched: Touched) -> Result<()> {
         }
         // Copied back already.
         Some(there) if old.is_of(&there) => place.kept.remove(),
-        Some(_) if touched == Touched::IsTakenAlong && place.layer.facts()?.is_none() => {
-            let (host, undo) = (place.host.directory()?, place.kept.directory()?);
-            entry::exchange(undo, place.kept.name, host, place.host.name)?;
-            transfer::move_to_free(&place.kept, &place.layer, &place.part)
-        }
-        Some(_) => {
-            Err(Error::new(TAKEN).hint("give it another name; then `bryo undo NAME` goes on"))
-        }
+        Some(there) if touched == Touched::IsTakenAlong => take_along(place, &there),
+        Some(_) => Err(taken()),
     }
+}
+
+/// What has taken the name goes into the layer.
+fn take_along(place: &Place<'_>, there: &Facts) -> Result<()> {
+    let (host, undo) = (place.host.directory()?, place.kept.directory()?);
+    match place.layer.facts()? {
+        // Copied there by a run that was killed here.
+        Some(ours) if Mark::of(&ours).is_of(there) => place.host.remove()?,
+        Some(_) => return Err(taken()),
+        None => match entry::exchange(undo, place.kept.name, host, place.host.name) {
+            Err(e) if e.errno == Errno::EXDEV => {
+                transfer::move_to_free(&place.host, &place.layer, &place.part)?;
+            }
+            result => {
+                result?;
+                return transfer::move_to_free(&place.kept, &place.layer, &place.part);
+            }
+        },
+    }
+    transfer::move_to_free(&place.kept, &place.host, &place.part)
+}
+
+fn taken() -> Error {
+    Error::new(TAKEN).hint("give it another name; then `bryo undo NAME` goes on")
 }

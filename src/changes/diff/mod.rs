@@ -10,16 +10,18 @@ mod single;
 mod stat;
 mod text;
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use crate::base::{Error, HostPath, Result};
+use crate::base::{HostPath, Result};
 use crate::sys::facts::{Facts, Type};
 
 use super::change::{Aspects, Change, What};
 use super::deleted::each_in;
 use super::layer::Layer;
-use super::walk::{Spot, walk};
+use super::shown::gone;
+use super::walk::Spot;
 
+pub use super::shown::{Bytes, Colour, Shown, Style};
 pub use patch::{Edit, Hunk, Patch, lines};
 pub(super) use side::{PROBED, is_text};
 pub use single::{Both, both_texts, heading, show_change};
@@ -31,67 +33,31 @@ use header::Header;
 use renames::Renames;
 use side::Side;
 
-/// How it is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    pub colour: Colour,
-    pub bytes: Bytes,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    Plain,
-    Coloured,
-}
-
-/// What becomes of control characters in the lines of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bytes {
-    /// For programs.
-    Kept,
-    /// For a terminal, which must not obey them.
-    Escaped,
-}
-
-/// What is shown, and how its paths are named.
-pub struct Shown<'a> {
-    pub selects: &'a dyn Fn(&HostPath) -> bool,
-    /// Paths below it are named relative to it.
-    pub from: &'a HostPath,
-}
-
 /// Writes the diff of all layers; how many changes it shows.
-pub fn diff(layers: &[Layer], shown: &Shown<'_>, style: Style, out: &mut dyn Write) -> Result<u64> {
+pub fn diff(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
     let renames = Renames::find(layers, shown)?;
-    let mut diff = Diff { shown, style, out, renames, count: 0 };
-    for layer in layers {
-        walk(layer, &mut |change, spot| diff.show(layer, change, spot))?;
-    }
+    let mut diff = Diff { shown, out, renames, count: 0 };
+    shown.each(layers, &mut |change, spot, path| diff.show(change, spot, path))?;
     Ok(diff.count)
 }
 
 struct Diff<'a> {
     shown: &'a Shown<'a>,
-    style: Style,
     out: &'a mut dyn Write,
     renames: Renames,
     count: u64,
 }
 
 impl Diff<'_> {
-    fn show(&mut self, layer: &Layer, change: &Change, spot: &Spot<'_>) -> Result<()> {
-        let path = layer.lower.join(spot.path);
-        if !(self.shown.selects)(&path) {
-            return Ok(());
-        }
+    fn show(&mut self, change: &Change, spot: &Spot<'_>, path: &HostPath) -> Result<()> {
         self.count += 1;
         match change.what {
             What::Replaced => {
-                self.gone(change, spot, &path)?;
-                self.come(change, spot, &path)
+                self.gone(change, spot, path)?;
+                self.come(change, spot, path)
             }
-            What::Deleted => self.gone(change, spot, &path),
-            What::Added => self.come(change, spot, &path),
+            What::Deleted => self.gone(change, spot, path),
+            What::Added => self.come(change, spot, path),
             What::Modified(aspects) => {
                 let (Some(before), Some(after)) = (&change.before, &change.after) else {
                     return Ok(());
@@ -107,15 +73,15 @@ impl Diff<'_> {
                 // A time that differs counts as content until somebody looks.
                 let aspects = Aspects { content: sides.is_some(), ..aspects };
                 match &sides {
-                    Some((old, new)) => self.both(&path, old, new)?,
+                    Some((old, new)) => self.both(path, old, new)?,
                     None if is_for_git(before, after) => {
                         let (was, is) = (side::git_mode(before), side::git_mode(after));
-                        self.write_header(&path, &Header::Mode { was, is })?;
+                        self.write_header(path, &Header::Mode { was, is })?;
                     }
                     None => {}
                 }
                 let remark = attributes::remark(aspects, before, after, spot)?;
-                if remark.is_empty() { Ok(()) } else { self.remark(&path, &remark) }
+                if remark.is_empty() { Ok(()) } else { self.remark(path, &remark) }
             }
         }
     }
@@ -181,14 +147,14 @@ impl Diff<'_> {
             return self.remark(path, &side::in_a_line(old, new));
         };
         let name = self.named(path);
-        let hunks = text::hunks(was, is, self.style);
-        header.write(self.out, &name, self.style.colour, !hunks.is_empty()).map_err(gone)?;
+        let hunks = text::hunks(was, is, self.shown.style);
+        header.write(self.out, &name, self.shown.style.colour, !hunks.is_empty()).map_err(gone)?;
         self.out.write_all(&hunks).map_err(gone)
     }
 
     fn write_header(&mut self, path: &HostPath, header: &Header) -> Result<()> {
         let name = self.named(path);
-        header.write(self.out, &name, self.style.colour, false).map_err(gone)
+        header.write(self.out, &name, self.shown.style.colour, false).map_err(gone)
     }
 
     /// A line that git passes over.
@@ -214,9 +180,4 @@ fn named(shown: &Shown<'_>, path: &HostPath) -> Vec<u8> {
     let relative = relative.filter(|path| !path.as_os_str().is_empty());
     let bytes = relative.unwrap_or_else(|| path.as_path()).as_os_str().as_bytes();
     bytes.strip_prefix(b"/").unwrap_or(bytes).to_vec()
-}
-
-/// Whoever reads has read enough.
-pub(super) fn gone(error: io::Error) -> Error {
-    Error::new(error.to_string()).within("cannot write the diff")
 }

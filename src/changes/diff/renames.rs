@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 use crate::base::{HostPath, Result};
 use crate::changes::change::What;
 use crate::changes::layer::Layer;
-use crate::changes::walk::walk;
 use crate::sys::facts::{Facts, Type};
 use crate::sys::{entry, file};
 
@@ -29,43 +28,35 @@ impl Renames {
     pub(super) fn find(layers: &[Layer], shown: &Shown<'_>) -> Result<Self> {
         let mut gone: HashMap<u64, Vec<(HostPath, [u8; 32])>> = HashMap::new();
         let mut count = 0;
-        for layer in layers {
-            walk(layer, &mut |change, spot| {
-                let path = layer.lower.join(spot.path);
-                if let (What::Deleted, Some(before), Some(lower)) =
-                    (change.what, &change.before, spot.lower)
-                    && may_be_renamed(before)
-                    && count < MOST
-                    && (shown.selects)(&path)
-                    && let Some(digest) = digest(lower, spot.name)?
-                {
-                    count += 1;
-                    gone.entry(before.size).or_default().push((path, digest));
-                }
-                Ok(())
-            })?;
-        }
+        shown.each(layers, &mut |change, spot, path| {
+            if let (What::Deleted, Some(before), Some(lower)) =
+                (change.what, &change.before, spot.lower)
+                && may_be_renamed(before)
+                && count < MOST
+                && let Some(digest) = digest(lower, spot.name)?
+            {
+                count += 1;
+                gone.entry(before.size).or_default().push((path.clone(), digest));
+            }
+            Ok(())
+        })?;
         let mut renames = Self::default();
         if gone.is_empty() {
             return Ok(renames);
         }
-        for layer in layers {
-            walk(layer, &mut |change, spot| {
-                let path = layer.lower.join(spot.path);
-                if let (What::Added, Some(after)) = (change.what, &change.after)
-                    && may_be_renamed(after)
-                    && (shown.selects)(&path)
-                    && let Some(candidates) = gone.get_mut(&after.size)
-                    && let Some(digest) = digest(spot.upper, spot.name)?
-                    && let Some(at) = candidates.iter().position(|(_, other)| *other == digest)
-                {
-                    let (source, _) = candidates.remove(at);
-                    renames.old.insert(source.clone());
-                    renames.sources.insert(path, source);
-                }
-                Ok(())
-            })?;
-        }
+        shown.each(layers, &mut |change, spot, path| {
+            if let (What::Added, Some(after)) = (change.what, &change.after)
+                && may_be_renamed(after)
+                && let Some(candidates) = gone.get_mut(&after.size)
+                && let Some(digest) = digest(spot.upper, spot.name)?
+                && let Some(at) = candidates.iter().position(|(_, other)| *other == digest)
+            {
+                let (source, _) = candidates.remove(at);
+                renames.old.insert(source.clone());
+                renames.sources.insert(path.clone(), source);
+            }
+            Ok(())
+        })?;
         Ok(renames)
     }
 

@@ -5,10 +5,9 @@ use std::io::Write;
 use super::header::Header;
 use super::renames::Renames;
 use super::side::{Side, git_mode};
-use super::{Colour, Diff, Shown, Style};
+use super::{Diff, Shown};
 use crate::base::{HostPath, Result};
 use crate::changes::change::{Change, What};
-use crate::changes::layer::Layer;
 use crate::changes::walk::Spot;
 use crate::sys::facts::{Facts, Type};
 
@@ -21,14 +20,13 @@ pub struct Both {
 
 /// Whole, as the diff of all shows it.
 pub fn show_change(
-    layer: &Layer,
     change: &Change,
     spot: &Spot<'_>,
+    path: &HostPath,
     shown: &Shown<'_>,
-    style: Style,
     out: &mut dyn Write,
 ) -> Result<()> {
-    Diff { shown, style, out, renames: Renames::default(), count: 0 }.show(layer, change, spot)
+    Diff { shown, out, renames: Renames::default(), count: 0 }.show(change, spot, path)
 }
 
 /// Both texts of a file whose lines were changed, so that a part of them can be taken; `None`: it is
@@ -75,7 +73,6 @@ pub fn heading(
     change: &Change,
     path: &HostPath,
     shown: &Shown<'_>,
-    colour: Colour,
     out: &mut dyn Write,
 ) -> Result<()> {
     let mode = |side: &Option<Facts>| side.as_ref().map_or(0, git_mode);
@@ -83,5 +80,5 @@ pub fn heading(
         (was, is) if was == is => Header::Modified,
         (was, is) => Header::Mode { was, is },
     };
-    header.write(out, &super::named(shown, path), colour, true).map_err(super::gone)
+    header.write(out, &super::named(shown, path), shown.style.colour, true).map_err(super::gone)
 }

@@ -6,8 +6,6 @@ use crate::base::wording::count;
 use crate::base::{Result, Text};
 use crate::changes::change::What;
 use crate::changes::layer::Layer;
-use crate::changes::outline::relative;
-use crate::changes::walk::walk;
 use crate::sys::facts::Type;
 
 use super::patch::{Edit, Patch};
@@ -20,42 +18,34 @@ const BAR: u64 = 40;
 /// A line for each file and a last one for all; how many there are.
 pub fn stat(layers: &[Layer], shown: &Shown<'_>, out: &mut dyn Write) -> Result<u64> {
     let (mut files, mut added, mut deleted) = (0, 0, 0);
-    for layer in layers {
-        walk(layer, &mut |change, spot| {
-            let path = layer.lower.join(spot.path);
-            if !(shown.selects)(&path) {
-                return Ok(());
-            }
-            files += 1;
-            let name = Text::from(relative(&path, shown.from).as_os_str());
-            let read = |facts: &Option<_>, directory: Option<_>| match (facts, directory) {
-                (Some(facts), Some(directory)) => Side::read(directory, spot.name, facts),
-                _ => Ok(Side::nothing()),
+    shown.each(layers, &mut |change, spot, path| {
+        files += 1;
+        let name = Text::from(shown.relative(path).as_os_str());
+        let read = |facts: &Option<_>, directory: Option<_>| match (facts, directory) {
+            (Some(facts), Some(directory)) => Side::read(directory, spot.name, facts),
+            _ => Ok(Side::nothing()),
+        };
+        let is_directory =
+            |it: &Option<crate::sys::facts::Facts>| it.is_some_and(|it| it.kind == Type::Directory);
+        if is_directory(&change.before) || is_directory(&change.after) {
+            let what = match change.what {
+                What::Added => "new directory",
+                What::Deleted => "deleted directory",
+                _ => "directory",
             };
-            let is_directory = |it: &Option<crate::sys::facts::Facts>| {
-                it.is_some_and(|it| it.kind == Type::Directory)
-            };
-            if is_directory(&change.before) || is_directory(&change.after) {
-                let what = match change.what {
-                    What::Added => "new directory",
-                    What::Deleted => "deleted directory",
-                    _ => "directory",
-                };
-                return writeln!(out, " {name}/ | {what}").map_err(gone);
-            }
-            let old = read(&change.before, spot.lower)?;
-            let new = read(&change.after, Some(spot.upper))?;
-            let (Some(was), Some(is)) = (old.text(), new.text()) else {
-                return writeln!(out, " {name} | {}", super::side::in_a_line(&old, &new))
-                    .map_err(gone);
-            };
-            let (plus, minus) = lines(was, is);
-            added += plus;
-            deleted += minus;
-            let total = plus + minus;
-            writeln!(out, " {name} | {total} {}", bar(plus, minus)).map_err(gone)
-        })?;
-    }
+            return writeln!(out, " {name}/ | {what}").map_err(gone);
+        }
+        let old = read(&change.before, spot.lower)?;
+        let new = read(&change.after, Some(spot.upper))?;
+        let (Some(was), Some(is)) = (old.text(), new.text()) else {
+            return writeln!(out, " {name} | {}", super::side::in_a_line(&old, &new)).map_err(gone);
+        };
+        let (plus, minus) = lines(was, is);
+        added += plus;
+        deleted += minus;
+        let total = plus + minus;
+        writeln!(out, " {name} | {total} {}", bar(plus, minus)).map_err(gone)
+    })?;
     let number = usize::try_from(files).unwrap_or(usize::MAX);
     writeln!(out, " {} changed, {added} lines added, {deleted} deleted", count(number, "name"))
         .map_err(gone)?;

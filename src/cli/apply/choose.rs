@@ -44,12 +44,14 @@ impl Dialogue {
     pub(super) fn choose(
         mut self,
         kept: &Kept,
+        home: &HostPath,
         layers: &[Layer],
         wish: &Wish<'_>,
         composer: &mut Composer,
     ) -> Result<Option<Choices>> {
         let from: HostPath = kept.working_directory()?;
-        let shown = Shown { selects: wish.selects, from: &from };
+        let style = Style { colour: Colour::Coloured, bytes: Bytes::Escaped };
+        let shown = Shown { selects: wish.selects, from: &from, home, style };
         apply::choose(layers, wish, &shown, composer, &mut self)
     }
 }
@@ -57,10 +59,6 @@ impl Dialogue {
 impl Asked for Dialogue {
     fn out(&mut self) -> &mut dyn Write {
         &mut self.out
-    }
-
-    fn style(&self) -> Style {
-        Style { colour: Colour::Coloured, bytes: Bytes::Escaped }
     }
 
     fn answer(&mut self, about: About) -> Result<Answer> {

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use crate::base::{HostPath, Result};
-use crate::changes::diff::{Colour, Shown};
+use crate::changes::diff::{Bytes, Colour, Shown, Style};
 use crate::changes::{dangers, layers_in, tree};
 use crate::cli::print;
 use crate::store::Kept;
@@ -21,15 +21,16 @@ pub(super) fn show(kept: &Kept, home: &HostPath) -> Result<()> {
 fn overview(kept: &Kept, home: &HostPath, colour: Colour) -> Result<Vec<u8>> {
     let layers = layers_in(&kept.layers())?;
     let from = kept.working_directory()?;
-    let shown = Shown { selects: &|_| true, from: &from };
+    let style = Style { colour, bytes: Bytes::Escaped };
+    let shown = Shown { selects: &|_| true, from: &from, home, style };
     let mut text = Vec::new();
-    let between: &[u8] = match dangers(&layers, &shown, home, colour, &mut text)? {
+    let between: &[u8] = match dangers(&layers, &shown, &mut text)? {
         0 => b"",
         _ => b"\n",
     };
     let left = LINES.saturating_sub(lines_of(&text) + between.len());
     let mut rows = Rows { text: Vec::new(), left };
-    match tree(&layers, &shown, home, colour, &mut rows) {
+    match tree(&layers, &shown, &mut rows) {
         Ok(_) => text.extend([between, &rows.text].concat()),
         Err(_) if rows.left == 0 => {}
         Err(error) => return Err(error),
