@@ -5,6 +5,7 @@ mod exact;
 mod hostile;
 mod interactive;
 mod merge;
+mod overtaken;
 mod progress;
 mod race;
 mod reasons;
@@ -167,23 +168,7 @@ impl Drop for Elsewhere {
     }
 }
 
-// ---------------------------------------------------------------- overtaken
-
-/// Something that happens outside between the try and the apply, and what is said of it.
-type Case = (&'static str, fn(&Home), &'static str);
-
-const OVERTAKEN: [Case; 6] = [
-    ("echo x >> a", |home| fs::write(home.work().join("a"), "outside").unwrap(), "it was changed"),
-    ("rm a", |home| fs::write(home.work().join("a"), "outside").unwrap(), "it was changed"),
-    ("echo x > n", |home| fs::write(home.work().join("n"), "outside").unwrap(), "it was made"),
-    ("echo x >> a", |home| fs::remove_file(home.work().join("a")).unwrap(), "it was removed"),
-    ("echo x > d/n", |home| fs::remove_dir_all(home.work().join("d")).unwrap(), "it was removed"),
-    (
-        "rm -r d",
-        |home| fs::write(home.work().join("d/b"), "outside").unwrap(),
-        "something in it was changed",
-    ),
-];
+// ---------------------------------------------------------------- others and damage
 
 fn home_with_tree() -> Home {
     let home = Home::new();
@@ -191,66 +176,6 @@ fn home_with_tree() -> Home {
     home.scratch().write("work/d/b", "b\n");
     home
 }
-
-#[test]
-fn what_was_changed_outside_stops_an_apply_before_it_touches_anything() {
-    for (script, outside, said) in OVERTAKEN {
-        let home = home_with_tree();
-        tried(&home, &format!("{script}; echo y > other"));
-        outside(&home);
-        verb(&home, "apply")
-            .arg("it")
-            .stderr_contains(said)
-            .stderr_contains("nothing was touched")
-            .status(125)
-            .check();
-        assert!(!home.work().join("other").exists(), "{script}");
-        verb(&home, "apply").args(["it", "--skip-conflicts"]).stderr_contains(said).check();
-        assert!(home.work().join("other").exists(), "{script}");
-        verb(&home, "undo").arg("it").stderr_any().check();
-        verb(&home, "apply").args(["it", "--force"]).stderr_any().check();
-        assert!(home.work().join("other").exists(), "{script}");
-    }
-}
-
-#[test]
-fn an_apply_after_an_undo_knows_its_own_files() {
-    for lower in [None, Elsewhere::new()] {
-        let home = Home::new();
-        let work = lower.as_ref().map_or_else(|| home.work(), |it| it.0.clone());
-        fs::write(work.join("a"), "a\n").unwrap();
-        fs::create_dir(work.join("d")).unwrap();
-        fs::write(work.join("d/b"), "b\n").unwrap();
-        tried_in(&home, work.clone(), "echo x >> a; rm -r d; echo n > n");
-        for _ in 0..3 {
-            apply(&home);
-            assert_eq!(fs::read_to_string(work.join("a")).unwrap(), "a\nx\n");
-            undo(&home);
-            assert_eq!(fs::read_to_string(work.join("a")).unwrap(), "a\n");
-            assert_eq!(fs::read_to_string(work.join("d/b")).unwrap(), "b\n");
-        }
-        fs::write(work.join("a"), "outside").unwrap();
-        verb(&home, "apply").arg("it").stderr_contains("it was changed").status(125).check();
-    }
-}
-
-#[test]
-fn an_undo_stops_where_its_files_were_changed_since() {
-    let home = home_with_tree();
-    tried(&home, "echo x >> a; mkdir e");
-    apply(&home);
-    fs::write(home.work().join("a"), "outside").unwrap();
-    fs::write(home.work().join("e/f"), "outside").unwrap();
-    verb(&home, "undo")
-        .arg("it")
-        .stderr_contains("it was changed since")
-        .stderr_contains("something was put into it")
-        .status(125)
-        .check();
-    assert_eq!(home.scratch().read("work/a"), "outside");
-}
-
-// ---------------------------------------------------------------- others and damage
 
 #[test]
 fn nothing_is_applied_while_the_sandbox_lives() {

@@ -110,6 +110,14 @@ pub fn locked_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<&'sta
     })
 }
 
+/// Whether something is mounted on a name (statx(2), Linux 5.8; older ones tell nothing).
+pub fn is_mounted_on(directory: BorrowedFd<'_>, name: &OsStr) -> Result<bool> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let found = fs::statx(directory, name, flags, fs::StatxFlags::MODE)
+        .named(|| format!("statx({name:?})"))?;
+    Ok(found.stx_attributes.contains(fs::StatxAttributes::MOUNT_ROOT))
+}
+
 /// When a name's inode was made (statx(2), `STATX_BTIME`); `None` where the filesystem does not
 /// note it, or nothing bears that name.
 pub fn born_at(directory: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Moment>> {

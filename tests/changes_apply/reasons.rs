@@ -38,6 +38,25 @@ fn a_read_only_filesystem_is_told_before_anything_is_touched() {
     assert!(!home.work().join("other").exists());
 }
 
+/// It would move into the store with the directory, and be in the way of a discard.
+#[test]
+fn what_is_mounted_in_a_directory_that_goes_is_a_conflict() {
+    for at in ["d", "d/m"] {
+        let home = home_with_tree();
+        let (old, at) = (home.work().join("old"), home.work().join(at));
+        fs::create_dir(&old).unwrap();
+        fs::create_dir_all(&at).unwrap();
+        tried(&home, "rm -r d");
+        let mount = format!("mount --bind {} {}", old.display(), at.display());
+        let Some((status, talk)) = after_mount(&home, &mount) else {
+            skip!("no bind mount in a user namespace")
+        };
+        assert_eq!(status, 125, "{talk}");
+        assert!(talk.contains("something in it was changed outside"), "{talk}");
+        super::apply(&home);
+    }
+}
+
 #[test]
 fn a_disk_that_is_too_small_is_told_before_anything_is_touched() {
     let home = home_with_tree();

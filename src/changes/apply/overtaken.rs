@@ -75,11 +75,12 @@ impl<'a> Judge<'a> {
 fn is_changed_within(spot: &Spot<'_>, until: Moment) -> Result<Option<&'static str>> {
     let Some(lower) = spot.lower else { return Ok(None) };
     let directory = entry::open_directory_at(lower, spot.name)?;
-    let is_overtaken = holds_any(directory.as_fd(), &|it| it.changed > until)?;
+    let is_overtaken = facts::is_mounted_on(lower, spot.name)?
+        || holds_any(directory.as_fd(), &|it| it.changed > until)?;
     Ok(is_overtaken.then_some(conflict::CHANGED_WITHIN))
 }
 
-/// Whether anything in a directory, however deep, is so.
+/// Whether anything in a directory, however deep, is so. What was mounted there is nobody's to move.
 pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> Result<bool> {
     let mut way = Way::from(top)?;
     let mut open = vec![(Vec::new(), Names::of(way.root())?)];
@@ -94,6 +95,9 @@ pub(super) fn holds_any(top: BorrowedFd<'_>, is_so: &dyn Fn(&Facts) -> bool) -> 
             return Ok(true);
         }
         if facts.is_directory() {
+            if facts::is_mounted_on(directory, &name)? {
+                return Ok(true);
+            }
             let below = entry::open_directory_at(directory, &name)?;
             let path = joined(path, &name);
             open.push((path, Names::of(below.as_fd())?));
