@@ -15,17 +15,16 @@ impl Size {
     pub const MIB: u64 = 1 << 20;
     pub const GIB: u64 = 1 << 30;
     pub const TIB: u64 = 1 << 40;
-}
+    const UNITS: [(u64, &str); 4] =
+        [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")];
 
-impl Size {
-    /// About so much, for a person: `12.3M`.
+    /// About so much, for a person: `12.3M`, `17B`.
     #[must_use]
     pub fn rounded(self) -> String {
-        let units = [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")];
-        match units.into_iter().find(|(unit, _)| self.0 >= *unit) {
+        match Self::UNITS.into_iter().find(|(unit, _)| self.0 >= *unit) {
             Some((unit, name)) if self.0.is_multiple_of(unit) => format!("{}{name}", self.0 / unit),
             Some((unit, name)) => format!("{:.1}{name}", self.0 as f64 / unit as f64),
-            None => self.0.to_string(),
+            None => format!("{}B", self.0),
         }
     }
 }
@@ -62,8 +61,7 @@ impl FromStr for Size {
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (unit, name) in [(Self::TIB, "T"), (Self::GIB, "G"), (Self::MIB, "M"), (Self::KIB, "K")]
-        {
+        for (unit, name) in Self::UNITS {
             if self.0 >= unit && self.0.is_multiple_of(unit) {
                 return write!(f, "{}{name}", self.0 / unit);
             }
@@ -95,8 +93,8 @@ mod tests {
 
     #[test]
     fn what_is_rounded_is_short() {
-        assert_eq!(Size(0).rounded(), "0");
-        assert_eq!(Size(1023).rounded(), "1023");
+        assert_eq!(Size(0).rounded(), "0B");
+        assert_eq!(Size(1023).rounded(), "1023B");
         assert_eq!(Size(512 << 20).rounded(), "512M");
         assert_eq!(Size((3 << 29) + 5).rounded(), "1.5G");
     }

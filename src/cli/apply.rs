@@ -11,12 +11,10 @@ use crate::base::{Context, Error, Result};
 use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
 use crate::changes::{Layer, Summary, layers_over_host};
 use crate::store::{Kept, Stage, Turn};
-use crate::sys::file;
-
 use super::policy::Place;
 use super::progress::ProgressLine;
 use super::selection::{self, Selection};
-use super::stack::Neighbours;
+use super::stack::{self, Neighbours};
 use super::{named, print};
 
 pub(super) use back::{undo, undo_command};
@@ -118,6 +116,7 @@ fn prepare(
         selection.check("apply", kept)?;
         Result::Ok(planned.steps)
     };
+    let is_asked = dialogue.is_some();
     let mut choices = None;
     if let Some(dialogue) = dialogue {
         // Nobody is asked in vain.
@@ -134,6 +133,7 @@ fn prepare(
     }
     let steps = plan(&wish, &mut composer)?;
     match steps {
+        0 if is_asked => print::note("nothing was applied"),
         0 => print::note("there is nothing to apply"),
         steps if is_dry => {
             print::note(&format!("{} would be taken", count(steps as usize, "step")));
@@ -161,19 +161,13 @@ fn cut_short(matches: &ArgMatches, kept: &Kept) -> Result<Option<Turn>> {
 }
 
 fn whereabouts(kept: &Kept, turn: &Turn, layers: &[Layer]) -> Result<Whereabouts> {
-    let record = kept.record()?;
-    let whereabouts = Whereabouts {
-        began: record.began.into(),
+    stack::note_late(kept, layers)?;
+    Ok(Whereabouts {
+        began: kept.record()?.began.into(),
         baseline: kept.baseline(),
         bases: kept.bases(),
         undo: turn.undo(),
-    };
-    let Whereabouts { began, baseline, bases, .. } = &whereabouts;
-    if file::status_of_path(baseline.as_path()).is_err() {
-        // The try was killed before it could.
-        apply::note(layers, *began, baseline, bases)?;
-    }
-    Ok(whereabouts)
+    })
 }
 
 fn on_conflict(matches: &ArgMatches) -> OnConflict {

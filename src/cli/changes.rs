@@ -86,8 +86,7 @@ fn list(matches: &ArgMatches) -> Result<u8> {
         print::warning(&format!("`{name}` in `{store}` is nothing that bryo keeps"));
     }
     if matches.get_flag("json") {
-        let json = serde_json::to_string_pretty(&rows).map_err(|e| Error::new(e.to_string()))?;
-        print::answer(&json);
+        print::json(&rows)?;
     } else if rows.is_empty() {
         print::note("no changes are kept; `bryo try -- COMMAND` makes some");
     } else {
@@ -175,22 +174,9 @@ fn cells(row: &Row, now: Time) -> [String; HEAD.len()] {
         record.map_or_else(none, |it| ago(it.began, now)),
         end,
         row.summary.map_or_else(none, |it| it.to_string()),
-        row.summary.map_or_else(none, |it| rounded(it.bytes)),
+        row.summary.map_or_else(none, |it| Size(it.bytes).rounded()),
         row.error.clone().unwrap_or_else(command),
     ]
-}
-
-/// `12K`, `1.5M`: two digits say enough.
-fn rounded(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] =
-        [(Size::TIB, "T"), (Size::GIB, "G"), (Size::MIB, "M"), (Size::KIB, "K")];
-    let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else {
-        return bytes.to_string();
-    };
-    match (bytes / unit, bytes % unit * 10 / unit) {
-        (whole @ 0..10, tenth @ 1..) => format!("{whole}.{tenth}{name}"),
-        (whole, _) => format!("{whole}{name}"),
-    }
 }
 
 /// `3 min ago`.
@@ -212,12 +198,6 @@ mod tests {
     fn a_long_line_is_cut_at_the_edge() {
         assert_eq!(cut("12345".to_owned(), 5), "12345");
         assert_eq!(cut("123456".to_owned(), 5), "1234…");
-    }
-
-    #[test]
-    fn sizes_are_rounded() {
-        let told = [0, 1_023, 4_096, 1_600, 3 << 19, 148_340 << 10, 10 << 40].map(rounded);
-        assert_eq!(told, ["0", "1023", "4K", "1.5K", "1.5M", "144M", "10T"]);
     }
 
     #[test]

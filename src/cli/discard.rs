@@ -1,7 +1,5 @@
 //! `bryo discard`: kept changes, or a part of them, are thrown away.
 
-use std::ffi::OsString;
-
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
@@ -11,17 +9,14 @@ use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
 use super::progress::ProgressLine;
-use super::{named, print};
+use super::{named, print, selection};
 
 pub(super) fn command() -> Command {
     Command::new("discard")
         .about("Throw kept changes away")
         .arg(named::argument())
         .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .value_parser(clap::value_parser!(OsString))
+            selection::path_argument()
                 .help("Only what is at these paths and below, as if it had not been written"),
         )
         .arg(
@@ -49,12 +44,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return all(&store, force);
     }
     let kept = named::kept(matches, &place, "discard")?;
-    let paths: Vec<HostPath> = matches
-        .get_many::<OsString>("path")
-        .into_iter()
-        .flatten()
-        .map(|path| HostPath::resolve(path, &place.directory, &place.home))
-        .collect();
+    let paths = selection::paths(matches, &place)?;
     if paths.is_empty() {
         whole(kept, force)?;
         return Ok(0);
@@ -138,7 +128,10 @@ fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<
     }
     let mut is_hit = vec![false; paths.len()];
     let forgotten = forget(&layers_in(&kept.layers())?, paths, &mut is_hit)?;
-    print::note(&format!("discarded {} of {}", count(forgotten as usize, "change"), kept.name));
+    if forgotten > 0 {
+        let forgotten = count(forgotten as usize, "change");
+        print::note(&format!("discarded {forgotten} of {}", kept.name));
+    }
     let missed = paths.iter().zip(is_hit).filter(|(_, is_hit)| !is_hit);
     let missed: Vec<String> = missed.map(|(path, _)| path.to_string()).collect();
     if missed.is_empty() {

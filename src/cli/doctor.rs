@@ -60,8 +60,7 @@ pub(super) fn doctor(matches: &ArgMatches) -> Result<u8> {
     }
     let examination = examine();
     if matches.get_flag("json") {
-        let json = serde_json::to_string_pretty(&examination);
-        print::answer(&json.map_err(|e| Error::new(e.to_string()))?);
+        print::json(&examination)?;
     } else {
         print::answer(drawn(&examination).trim_end());
     }

@@ -12,12 +12,10 @@ use crate::sys::{file, process};
 
 use super::print;
 
-/// Those that end a program that asks.
-const SIGNALS: [i32; 4] = [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, signal::SIGTERM];
-
 /// What a key of that name sends to a program that reads every byte.
 pub(super) const INTERRUPT: u8 = 3;
 pub(super) const END: u8 = 4;
+const SUSPEND: u8 = 26;
 const ESCAPE: u8 = 0x1b;
 
 /// A terminal sends all of what it sends at once.
@@ -26,7 +24,7 @@ const AT_ONCE: Duration = Duration::from_millis(100);
 /// Whether a byte begins what a terminal sends for a key without a letter, or by itself: a command
 /// may have asked for a colour as its last word, and the answer comes while bryo asks
 /// (`rgb:aaaa/…`, ctlseqs "Control characters", with 8 bits after S8C1T).
-pub(super) fn is_of_the_terminal(key: u8) -> bool {
+fn is_of_the_terminal(key: u8) -> bool {
     key == ESCAPE || key >= 0x80
 }
 
@@ -56,41 +54,55 @@ impl Keyboard {
     }
 
     /// The first key that is an answer to the question; `None`: the terminal is gone, or a signal
-    /// asks to end. What was typed before is no answer, and no letter of an arrow key is one.
+    /// asks to end. What was typed before is no answer, and no letter of an arrow key is one. `^Z`
+    /// stops bryo, which then asks again.
     pub(super) fn ask(&self, question: &str, is_answer: &dyn Fn(u8) -> bool) -> Result<Option<u8>> {
-        let before = Settings::of(self.terminal())?;
-        before.raw().with_own_output_of(&before).apply_afresh(self.terminal())?;
-        print::question(question);
-        let key = self.read(is_answer);
-        before.apply(self.terminal())?;
-        key
+        loop {
+            let before = Settings::of(self.terminal())?;
+            before.raw().with_own_output_of(&before).apply_afresh(self.terminal())?;
+            print::question(question);
+            let key = self.read(&|key| key == SUSPEND || is_answer(key));
+            before.apply(self.terminal())?;
+            // What a sandbox has left blocked; a pager, and what is done next, can be ended and
+            // stopped.
+            signal::unblock_all()?;
+            match key? {
+                Some(SUSPEND) => process::kill(0, signal::SIGTSTP)?,
+                key => return Ok(key),
+            }
+            print::question("\n");
+        }
     }
 
     fn read(&self, is_answer: &dyn Fn(u8) -> bool) -> Result<Option<u8>> {
-        let signals = SignalQueue::open(&SIGNALS)?;
+        let signals = SignalQueue::open(&signal::ENDING)?;
         loop {
             let mut watches = [Watch::reading(self.terminal()), Watch::reading(signals.as_fd())];
             wait_for(&mut watches, None)?;
             if watches[1].readable {
+                while signals.next()?.is_some() {}
                 return Ok(None);
             }
             let mut key = [0];
             match file::read(self.terminal(), &mut key) {
                 Ok(0) | Err(_) => return Ok(None),
+                Ok(_) if is_of_the_terminal(key[0]) && self.has_passed_over_more()? => {}
                 Ok(_) if is_answer(key[0]) => return Ok(Some(key[0])),
-                Ok(_) if is_of_the_terminal(key[0]) => self.pass_over_the_rest()?,
                 Ok(_) => {}
             }
         }
     }
 
-    fn pass_over_the_rest(&self) -> Result<()> {
+    /// Whether the byte was not all of it.
+    fn has_passed_over_more(&self) -> Result<bool> {
+        let mut is_more = false;
         loop {
             let mut watches = [Watch::reading(self.terminal())];
             wait_for(&mut watches, Some(AT_ONCE))?;
             if !watches[0].readable || file::read(self.terminal(), &mut [0; 64])? == 0 {
-                return Ok(());
+                return Ok(is_more);
             }
+            is_more = true;
         }
     }
 }

@@ -24,7 +24,9 @@ mod usage;
 
 use std::ffi::OsString;
 
-use crate::base::ExitCode;
+use clap::ArgMatches;
+
+use crate::base::{ExitCode, Result};
 
 /// Carries out a command line; the exit status.
 #[must_use]
@@ -41,18 +43,28 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             .mut_subcommand("try", |r#try| help::explained(r#try, &help::TRY)),
         false => command(),
     };
-    let mut matches = match command_line.try_get_matches_from(&arguments) {
-        Ok(matches) => matches,
-        Err(error) if error.use_stderr() => return print::error(&usage::error(&error)),
+    let result = match command_line.try_get_matches_from(&arguments) {
+        Ok(matches) => carry_out(matches, &arguments),
+        Err(error) if error.use_stderr() => {
+            let verb = arguments.get(1).and_then(|word| word.to_str());
+            Err(usage::error(&error, verb.filter(|it| command().find_subcommand(it).is_some())))
+        }
         Err(help) => {
             print::help(&help);
-            return 0;
+            Ok(0)
         }
     };
-    let result = match matches.remove_subcommand() {
+    crate::changes::end_helper();
+    result
+        .and_then(|status| print::check_is_whole().map(|()| status))
+        .unwrap_or_else(|error| print::error(&error))
+}
+
+fn carry_out(mut matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
+    match matches.remove_subcommand() {
         Some((verb, matches)) => match verb.as_str() {
-            "run" => run::run(matches, &arguments),
-            "try" => r#try::run(&matches, &arguments),
+            "run" => run::run(matches, arguments),
+            "try" => r#try::run(&matches, arguments),
             "apply" => apply::run(&matches),
             "diff" => diff::run(&matches),
             "undo" => apply::undo(&matches),
@@ -68,9 +80,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
         },
         // clap does not return without a verb.
         None => Ok(ExitCode::Failed.number()),
-    };
-    crate::changes::end_helper();
-    result.unwrap_or_else(|error| print::error(&error))
+    }
 }
 
 fn command() -> clap::Command {
@@ -130,9 +140,9 @@ fn policy_command() -> clap::Command {
         )
 }
 
-fn policy(matches: &clap::ArgMatches) -> crate::base::Result<u8> {
+fn policy(matches: &ArgMatches) -> Result<u8> {
     let place = policy::Place::read()?;
-    let Some((verb, matches)) = matches.subcommand() else { return Ok(125) };
+    let Some((verb, matches)) = matches.subcommand() else { return Ok(ExitCode::Failed.number()) };
     let file = || matches.get_one::<OsString>("file").map(OsString::as_os_str);
     let answer = match verb {
         "allow" => policy::allow(file(), &place)?,
@@ -141,11 +151,9 @@ fn policy(matches: &clap::ArgMatches) -> crate::base::Result<u8> {
         _ => {
             let list = policy::list(&place)?;
             if matches.get_flag("json") {
-                serde_json::to_string_pretty(&list)
-                    .map_err(|e| crate::base::Error::new(e.to_string()))?
-            } else {
-                list.to_string()
+                return print::json(&list).map(|()| 0);
             }
+            list.to_string()
         }
     };
     print::answer(answer.trim_end());

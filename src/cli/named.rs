@@ -18,6 +18,14 @@ pub(super) fn argument() -> Arg {
         .help("Which changes; the beginning of a name is enough")
 }
 
+/// The commands that decide what is to become of them.
+pub(super) fn tell_next(name: &str) {
+    print::hint(&format!(
+        "`bryo diff {name}` shows them, `bryo apply {name}` carries them over, `bryo discard \
+         {name}` throws them away"
+    ));
+}
+
 /// Those that were named.
 pub(super) fn kept(matches: &ArgMatches, place: &Place, verb: &str) -> Result<Kept> {
     let store = ChangeStore::of(&place.directories.data);

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -22,14 +21,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// As this process has it. Without a `HOME` there is no policy of the user's own to find, and
-    /// in a directory that was removed none of a project.
+    /// As this process has it. In a directory that was removed there is no policy of a project.
     pub fn read() -> Result<Self> {
-        let root = || HostPath::absolute("/");
-        let home = std::env::var_os("HOME")
-            .filter(|home| Path::new(home).is_absolute())
-            .map_or_else(root, HostPath::absolute);
-        let directory = host::current_directory()?.unwrap_or_else(root);
+        let home = host::home();
+        let directory = host::current_directory()?.unwrap_or_else(|| HostPath::absolute("/"));
         let directories = Directories::of(|name| std::env::var_os(name), &home)?;
         Ok(Self { directory, home, directories })
     }

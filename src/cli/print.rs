@@ -2,14 +2,17 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::base::{Error, progress};
+use serde::Serialize;
+
+use crate::base::{Context, Error, Result, progress};
 use crate::changes::diff::Colour;
-use crate::sys::{signal, terminal};
+use crate::sys::{CallError, Errno, signal, terminal};
 
 /// Whether there is a line on the terminal that is to pass.
 static PASSING: AtomicBool = AtomicBool::new(false);
@@ -28,10 +31,38 @@ pub(super) fn clear() {
     }
 }
 
-/// Data, to stdout. A reader that has gone away is no error of ours.
+/// Data, to stdout.
 pub(super) fn answer(text: &str) {
     clear();
-    let _ = writeln!(std::io::stdout(), "{text}");
+    let _ = heard(writeln!(std::io::stdout(), "{text}"));
+}
+
+pub(super) fn json(data: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(data).map_err(|e| Error::new(e.to_string()))?;
+    answer(&text);
+    Ok(())
+}
+
+/// The first error of an answer that was not written to its end.
+static CUT: Mutex<Option<CallError>> = Mutex::new(None);
+
+/// Keeps the error of an answer, to be told when the verb has ended. A reader that has gone away is
+/// none.
+fn heard<T>(result: io::Result<T>) -> io::Result<T> {
+    if let Err(error) = &result
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && let Ok(mut cut) = CUT.lock()
+    {
+        let errno = error.raw_os_error().map_or(Errno::EIO, Errno);
+        cut.get_or_insert_with(|| CallError { call: "write(1)".to_owned(), errno });
+    }
+    result
+}
+
+/// An error if half an answer was written, as on a full disk.
+pub(super) fn check_is_whole() -> Result<()> {
+    let cut = CUT.lock().ok().and_then(|mut cut| cut.take());
+    cut.map_or(Ok(()), Err).context(|| "cannot write the answer to its end".to_owned())
 }
 
 /// Where long answers go: stdout, or on a terminal a pager, if one is there.
@@ -79,7 +110,7 @@ impl Reader {
 
     /// All is written; waits until it has been read.
     pub(super) fn finish(mut self) {
-        let _ = self.to.flush();
+        let _ = self.flush();
         drop(self.to);
         if let Some(mut pager) = self.pager {
             let _ = pager.wait();
@@ -88,31 +119,33 @@ impl Reader {
 }
 
 impl Write for Reader {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.is_person {
             // The answer itself shows from now on how far it is.
             progress::listen(None);
             clear();
         }
-        let result = self.to.write(bytes);
+        let result = heard(self.to.write(bytes));
         self.has_gone |= result.is_err();
         result
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.to.flush()
+    fn flush(&mut self) -> io::Result<()> {
+        heard(self.to.flush())
     }
 }
 
 /// What `PAGER` names, else less(1), told to end at once where everything fits and to pass colours.
+/// less(1) can do nothing with a dumb terminal, and waits for a key to say so.
 fn pager() -> Option<Child> {
     let named = std::env::var("PAGER").ok().filter(|pager| !pager.trim().is_empty());
-    let words = named.unwrap_or_else(|| "less".to_owned());
-    let mut words = words.split_ascii_whitespace();
-    let program = words.next()?;
-    if program == "cat" {
-        return None;
-    }
+    let named = named.or_else(|| (!is_dumb()).then(|| "less".to_owned()))?;
+    let words = match named.contains(['"', '\'', '\\', '$', '|', '~']) {
+        // A shell tells too late that a plain program is missing.
+        true => vec!["sh", "-c", &named],
+        false => named.split_ascii_whitespace().collect(),
+    };
+    let (program, words) = words.split_first().filter(|(program, _)| **program != "cat")?;
     let mut command = Command::new(program);
     command.args(words).stdin(Stdio::piped());
     if std::env::var_os("LESS").is_none() {
@@ -137,6 +170,7 @@ const SHOW_AGAIN: &str = "\x18\x1b\\\x1b[m\x1b(B\x0f\x1b[4l\x1b[?7h\x1b7\x1b[r\x
 /// Talk, to stderr, from the first column of a terminal: as many blanks as it has columns end on
 /// the same line from there, and on the next one from any other.
 fn talk(text: &[u8]) {
+    clear();
     let mut to = std::io::stderr().lock();
     if CURSOR_IS_ANYWHERE.swap(false, Ordering::Relaxed)
         && terminal::is_terminal(to.as_fd())
@@ -150,25 +184,21 @@ fn talk(text: &[u8]) {
 
 /// One line of warning.
 pub(super) fn warning(text: &str) {
-    clear();
     talk(format!("bryo: warning: {text}\n").as_bytes());
 }
 
 /// One line that is good to know.
 pub(super) fn note(text: &str) {
-    clear();
     talk(format!("bryo: note: {text}\n").as_bytes());
 }
 
 /// One line of numbers, at the end.
 pub(super) fn stats(text: &str) {
-    clear();
     talk(format!("bryo: stats: {text}\n").as_bytes());
 }
 
 /// What can be done next.
 pub(super) fn hint(text: &str) {
-    clear();
     talk(format!("hint: {text}\n").as_bytes());
 }
 
@@ -203,13 +233,11 @@ pub(super) fn shown() -> impl Write {
 
 /// Part of a line that somebody is to answer.
 pub(super) fn question(text: &str) {
-    clear();
     talk(text.as_bytes());
 }
 
 /// What could not be done and why; then what helps. Returns the exit status to end with.
 pub(super) fn error(error: &Error) -> u8 {
-    clear();
     let mut text = format!("bryo: error: {error}\n");
     if let Some(hint) = error.hint_text() {
         text.push_str(&format!("\nhint: {hint}\n"));
@@ -220,5 +248,5 @@ pub(super) fn error(error: &Error) -> u8 {
 
 /// Help and version, as clap words them.
 pub(super) fn help(text: &clap::Error) {
-    let _ = text.print();
+    let _ = heard(text.print());
 }

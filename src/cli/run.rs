@@ -108,8 +108,7 @@ pub(super) fn is_only_shown(matches: &ArgMatches) -> bool {
 
 pub(super) fn show(matches: &ArgMatches, plan: &Plan) -> Result<u8> {
     if matches.get_flag("plan") {
-        let json = serde_json::to_string_pretty(plan).map_err(|e| Error::new(e.to_string()))?;
-        print::answer(&json);
+        print::json(plan)?;
     } else {
         print::answer(plan::explain(plan).trim_end());
     }

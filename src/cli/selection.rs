@@ -25,31 +25,42 @@ pub(super) struct Selection {
 }
 
 pub(super) fn add_arguments(command: Command) -> Command {
-    command
-        .arg(
-            Arg::new("path")
-                .value_name("PATH")
-                .num_args(0..)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Only what is at these paths and below"),
-        )
-        .arg(
-            Arg::new("exclude")
-                .long("exclude")
-                .value_name("GLOB")
-                .action(ArgAction::Append)
-                .value_parser(clap::value_parser!(OsString))
-                .help("Leave out what matches this pattern, as in .gitignore"),
-        )
+    command.arg(path_argument()).arg(
+        Arg::new("exclude")
+            .long("exclude")
+            .value_name("GLOB")
+            .action(ArgAction::Append)
+            .value_parser(clap::value_parser!(OsString))
+            .help("Leave out what matches this pattern, as in .gitignore"),
+    )
+}
+
+pub(super) fn path_argument() -> Arg {
+    Arg::new("path")
+        .value_name("PATH")
+        .num_args(0..)
+        .value_parser(clap::value_parser!(OsString))
+        .help("Only what is at these paths and below")
+}
+
+/// The PATHs that were given. An empty one, as an unset variable leaves it, would mean the working
+/// directory and all that is in it.
+pub(super) fn paths(matches: &ArgMatches, place: &Place) -> Result<Vec<HostPath>> {
+    let typed = matches.get_many::<OsString>("path").into_iter().flatten();
+    let path = |typed: &OsString| match typed.is_empty() {
+        true => Err(Error::new("a PATH is empty").hint("the working directory is `.`")),
+        false => Ok(HostPath::resolve(typed, &place.directory, &place.home)),
+    };
+    typed.map(path).collect()
 }
 
 impl Selection {
     pub(super) fn read(matches: &ArgMatches, place: &Place, kept: &Kept) -> Result<Self> {
-        let given = |name| matches.get_many::<OsString>(name).into_iter().flatten();
-        let path = |typed| HostPath::resolve(typed, &place.directory, &place.home);
+        let paths = paths(matches, place)?.into_iter();
+        let patterns = matches.get_many::<OsString>("exclude").into_iter().flatten();
         Ok(Self {
-            paths: given("path").map(|typed| (path(typed), Cell::new(false))).collect(),
-            patterns: given("exclude").cloned().collect(),
+            paths: paths.map(|path| (path, Cell::new(false))).collect(),
+            patterns: patterns.cloned().collect(),
             from: kept.working_directory()?,
             others: RefCell::default(),
         })

@@ -54,8 +54,7 @@ struct Verdict {
 pub(super) fn run(flags: &[OsString], json: bool) -> Result<u8> {
     let verdict = examine(flags)?;
     if json {
-        let text = serde_json::to_string_pretty(&verdict).map_err(|e| Error::new(e.to_string()))?;
-        print::answer(&text);
+        print::json(&verdict)?;
     } else {
         print::answer(drawn(&verdict).trim_end());
     }

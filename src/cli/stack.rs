@@ -65,16 +65,11 @@ impl Neighbours {
         Ok(())
     }
 
-    /// What lies below those above, where their try was killed before it could tell. Damage to one
-    /// of them is found by this before anything is touched.
+    /// What lies below those above. Damage to one of them is found by this before anything is
+    /// touched.
     pub(super) fn note_above(&self) -> Result<()> {
         for (above, _) in &self.above {
-            let over = layers_in(&above.layers())?;
-            if file::status_of_path(above.baseline().as_path()).is_err() {
-                let record = above.record()?;
-                let began = record.began.into();
-                apply::note(&over, began, &above.baseline(), &above.bases())?;
-            }
+            note_late(above, &layers_in(&above.layers())?)?;
         }
         Ok(())
     }
@@ -89,4 +84,13 @@ impl Neighbours {
         }
         Ok(())
     }
+}
+
+/// What lies below the layers, noted where the try was killed before it could.
+pub(super) fn note_late(kept: &Kept, layers: &[Layer]) -> Result<()> {
+    if file::status_of_path(kept.baseline().as_path()).is_ok() {
+        return Ok(());
+    }
+    let began = kept.record()?.began.into();
+    apply::note(layers, began, &kept.baseline(), &kept.bases())
 }

@@ -18,13 +18,13 @@ use crate::host::Needs;
 use crate::plan::{self, Plan};
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record};
-use crate::sys::clock;
+use crate::sys::{clock, signal};
 
 use super::discard::HalfDone;
 use super::keyboard::Person;
 use super::policy::Place;
 use super::progress::ProgressLine;
-use super::{help, print, run};
+use super::{help, named, print, run};
 use answer::Answer;
 use begin::{Begin, Beginning};
 use prompt::Prompt;
@@ -75,7 +75,8 @@ pub(super) fn run(matches: &ArgMatches, arguments: &[OsString]) -> Result<u8> {
     match (result, record) {
         (Ok(status), Some(record)) => {
             let asked = person.as_ref().filter(|_| answer == Answer::Ask);
-            end(beginning, &record, answer, asked.and_then(Prompt::open), status, &place.home)
+            end(beginning, &record, answer, asked.and_then(Prompt::open), &place.home)?;
+            Ok(status)
         }
         (Ok(status), None) => Ok(status),
         (Err(error), record) => Err(salvage(beginning, record, error)),
@@ -148,6 +149,10 @@ fn salvage(beginning: Beginning, record: Option<Record>, error: Error) -> Error 
             Err(_) => error.hint(format!("`bryo discard {name}` removes what is left of it")),
         };
     }
+    is_kept(error, &name)
+}
+
+fn is_kept(error: Error, name: &str) -> Error {
     error.hint(format!("what was written until then is kept: `bryo diff {name}`"))
 }
 
@@ -157,54 +162,68 @@ fn end(
     record: &Record,
     answer: Answer,
     prompt: Option<Prompt>,
-    status: u8,
     home: &HostPath,
-) -> Result<u8> {
-    let line = ProgressLine::begin();
-    let kept = &beginning.kept;
-    let name = kept.name.clone();
-    let summary = match Summary::of(&kept.layers()) {
-        Ok(summary) => summary,
-        Err(error) => {
-            kept.write(record)?;
-            print::warning(&format!("the changes are kept in {name}, but not counted: {error}"));
-            return Ok(status);
-        }
-    };
-    if summary.total() == 0 {
-        let stays = answer == Answer::Keep || beginning.is_named;
-        print::note(&match stays {
-            true => format!("nothing was changed; {name} is kept all the same"),
-            false => "nothing was changed".to_owned(),
-        });
-        match stays {
-            true => kept.write(record)?,
-            false => beginning.take_back()?,
-        }
-        return Ok(status);
-    }
-    kept.write(record)?;
-    note_baseline(kept, record)?;
-    drop(line);
+) -> Result<()> {
+    let name = beginning.kept.name.clone();
+    let counted = count(beginning, record, answer).map_err(|error| is_kept(error, &name))?;
+    let Some((kept, summary)) = counted else { return Ok(()) };
     if prompt.is_some() {
-        overview::show(kept, home)?;
+        overview::show(&kept, home)?;
     }
     print::note(&answer::line(&name, summary));
-    match answer {
-        Answer::Keep => answer::tell_next(&name),
-        Answer::Apply => answer::apply(&name).map(drop)?,
-        Answer::ApplyIfSuccess if status == 0 => answer::apply(&name).map(drop)?,
-        Answer::ApplyIfSuccess => {
-            print::note(&format!("nothing was applied, since the command ended with {status}"));
-            answer::tell_next(&name);
-        }
-        Answer::Discard => discard(beginning.kept)?,
-        Answer::Ask => match prompt {
-            Some(prompt) => prompt.ask(beginning.kept)?,
-            None => answer::tell_next(&name),
-        },
+    match prompt {
+        Some(prompt) => prompt.ask(kept),
+        None => carry_out(answer, kept, record),
     }
-    Ok(status)
+}
+
+/// The changes, counted and noted; `None`: there are none to decide about.
+fn count(
+    beginning: Beginning,
+    record: &Record,
+    answer: Answer,
+) -> Result<Option<(Kept, Summary)>> {
+    let _line = ProgressLine::begin();
+    let kept = &beginning.kept;
+    let name = &kept.name;
+    let summary = Summary::of(&kept.layers());
+    let stays = answer == Answer::Keep || beginning.is_named;
+    match &summary {
+        Ok(summary) if summary.total() == 0 && !stays => {
+            print::note("nothing was changed");
+            return beginning.take_back().map(|()| None);
+        }
+        Ok(summary) if summary.total() == 0 => {
+            print::note(&format!("nothing was changed; {name} is kept all the same"));
+        }
+        Ok(_) => {}
+        Err(error) => print::warning(&format!(
+            "the changes are kept in {name}, but not counted: {error}"
+        )),
+    }
+    kept.write(record)?;
+    let Some(summary) = summary.ok().filter(|it| it.total() > 0) else { return Ok(None) };
+    note_baseline(kept, record)?;
+    Ok(Some((beginning.kept, summary)))
+}
+
+/// What was said ahead. Asking takes a person.
+fn carry_out(answer: Answer, kept: Kept, record: &Record) -> Result<()> {
+    // The sandbox has left signals blocked; what begins now can be ended.
+    signal::unblock_all()?;
+    let status = record.ended.map_or(0, |end| end.status);
+    match answer {
+        Answer::Apply => answer::apply(&kept.name).map(drop),
+        Answer::ApplyIfSuccess if status == 0 => answer::apply(&kept.name).map(drop),
+        Answer::Discard => discard(kept),
+        Answer::ApplyIfSuccess | Answer::Keep | Answer::Ask => {
+            if answer == Answer::ApplyIfSuccess {
+                print::note(&format!("nothing was applied, since the command ended with {status}"));
+            }
+            named::tell_next(&kept.name);
+            Ok(())
+        }
+    }
 }
 
 fn discard(kept: Kept) -> Result<()> {

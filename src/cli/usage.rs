@@ -4,8 +4,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::base::Error;
 
-/// The error in our words. Help and version are no errors: they have been answered before this.
-pub(super) fn error(found: &clap::Error) -> Error {
+/// The error in our words, met behind this verb. Help and version are no errors: they have been
+/// answered before this.
+pub(super) fn error(found: &clap::Error, verb: Option<&str>) -> Error {
     let text = |kind: ContextKind| match found.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -21,10 +22,10 @@ pub(super) fn error(found: &clap::Error) -> Error {
             (format!("there is no flag `{argument}`"), text(ContextKind::SuggestedArg))
         }
         ErrorKind::InvalidSubcommand => {
-            let verb = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let near = || text(ContextKind::SuggestedSubcommand);
-            let meant = called_here(&verb).map(str::to_owned).or_else(near);
-            (format!("there is no verb `{verb}`"), meant)
+            let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            let here = called_here(&typed).filter(|_| verb.is_none()).map(str::to_owned);
+            let meant = here.or_else(|| text(ContextKind::SuggestedSubcommand));
+            (format!("there is no verb `{typed}`"), meant)
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             ("no verb given".to_owned(), None)
@@ -45,9 +46,14 @@ pub(super) fn error(found: &clap::Error) -> Error {
         ErrorKind::MissingRequiredArgument => (format!("`{argument}` is missing"), None),
         _ => (first_line(found), None),
     };
-    let hint = match meant {
-        Some(meant) => format!("did you mean `{}`?", word(&meant)),
-        None => "`bryo --help` lists the verbs, `bryo VERB --help` their flags".to_owned(),
+    let hint = match (meant, verb) {
+        (Some(meant), _) => format!("did you mean `{}`?", word(&meant)),
+        (None, Some("changes")) => {
+            "`bryo diff NAME` shows changes, `bryo changes --help` lists what else there is"
+                .to_owned()
+        }
+        (None, Some(verb)) => format!("`bryo {verb} --help` lists what it takes"),
+        (None, None) => "`bryo --help` lists the verbs".to_owned(),
     };
     Error::new(message).hint(hint)
 }
@@ -67,9 +73,11 @@ fn called_here(verb: &str) -> Option<&'static str> {
     })
 }
 
-/// The flag alone: clap shows it with what it takes, `--ids <auto|subids|single>`.
+/// The flag alone: clap shows it with what it takes, `--ids <auto|subids|single>`. What is no flag
+/// stands in brackets, `[NAME]`.
 fn word(argument: &str) -> String {
-    let end = argument.find([' ', '[', '=']).unwrap_or(argument.len());
+    let argument = argument.trim_start_matches(['<', '[']);
+    let end = argument.find([' ', '[', '=', ']', '>']).unwrap_or(argument.len());
     argument[..end].to_owned()
 }
 

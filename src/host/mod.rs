@@ -187,6 +187,13 @@ fn variable<'a>(environment: &'a [(Text, Text)], name: &str) -> Option<&'a Text>
     environment.iter().find(|(key, _)| key.as_bytes() == name.as_bytes()).map(|(_, value)| value)
 }
 
+/// That of this user, as everything here knows it. The account files are read only without a HOME.
+#[must_use]
+pub fn home() -> HostPath {
+    let named = std::env::var_os("HOME").filter(|home| Path::new(home).is_absolute());
+    named.map_or_else(|| Account::of_this_user(&[]).home, HostPath::absolute)
+}
+
 /// `None`: it was removed under us.
 pub fn current_directory() -> Result<Option<HostPath>> {
     match std::env::current_dir().map_err(|e| CallError::of(e, "getcwd".to_owned())) {

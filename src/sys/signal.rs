@@ -23,6 +23,9 @@ pub const SIGIO: i32 = libc::SIGIO;
 pub const SIGPIPE: i32 = libc::SIGPIPE;
 pub const SIGALRM: i32 = libc::SIGALRM;
 
+/// Those by which somebody ends a program.
+pub const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
 fn set_of(signals: &[i32]) -> libc::sigset_t {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigemptyset initialises the whole set before anything reads it; sigaddset takes

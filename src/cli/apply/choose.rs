@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::base::{Error, HostPath, Result};
 use crate::changes::Layer;
 use crate::changes::apply::{self, About, Answer, Asked, Choices, Composer, Wish};
-use crate::changes::diff::{Bytes, Colour, Shown, Style};
+use crate::changes::diff::{Bytes, Shown, Style};
 use crate::cli::keyboard::{END, INTERRUPT, Keyboard, Person};
 use crate::cli::print;
 use crate::store::Kept;
@@ -50,7 +50,7 @@ impl Dialogue {
         composer: &mut Composer,
     ) -> Result<Option<Choices>> {
         let from: HostPath = kept.working_directory()?;
-        let style = Style { colour: Colour::Coloured, bytes: Bytes::Escaped };
+        let style = Style { colour: print::colour_of_talk(), bytes: Bytes::Escaped };
         let shown = Shown { selects: wish.selects, from: &from, home, style };
         apply::choose(layers, wish, &shown, composer, &mut self)
     }

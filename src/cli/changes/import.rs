@@ -11,7 +11,7 @@ use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::changes::import::{Import, make_layers, uncompressed};
 use crate::changes::{Dialect, Summary, apply, layers_in};
 use crate::cli::policy::Place;
-use crate::cli::{print, run};
+use crate::cli::{named, print, run};
 use crate::plan::OverlayDriverPlan;
 use crate::spec::{Origin, Sourced, Spec, ViewWish};
 use crate::store::{ChangeStore, End, Kept, Record};
@@ -22,9 +22,6 @@ use crate::sys::{clock, terminal};
 use super::export::real;
 use super::remarks::Remarks;
 use super::{file, is_stream};
-
-/// Those by which somebody ends it.
-const SIGNALS: [i32; 4] = [signal::SIGHUP, signal::SIGINT, signal::SIGQUIT, signal::SIGTERM];
 
 pub(super) fn command() -> Command {
     Command::new("import")
@@ -136,10 +133,7 @@ fn tell(name: &str, summary: Summary, lowers: &[HostPath]) {
     let over = all_of(&lowers.iter().map(ToString::to_string).collect::<Vec<_>>());
     let changes = count(summary.total() as usize, "change");
     print::note(&format!("{changes} in {name}, over {over}: {summary}"));
-    print::hint(&format!(
-        "`bryo diff {name}` shows them, `bryo apply {name}` carries them over, `bryo discard \
-         {name}` throws them away"
-    ));
+    named::tell_next(name);
 }
 
 /// The bytes of the file or of stdin, until somebody ends the import.
@@ -169,7 +163,7 @@ impl Input {
                 From::Stdin(stdin)
             }
         };
-        Ok(Self { from, ends: SignalQueue::open(&SIGNALS)? })
+        Ok(Self { from, ends: SignalQueue::open(&signal::ENDING)? })
     }
 }
 

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::base::wording::count;
 use crate::base::{Error, Result};
 use crate::changes::Summary;
-use crate::cli::{apply, print};
+use crate::cli::apply;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Answer {
@@ -49,14 +49,6 @@ impl Answer {
 /// `12 changes in brave-fern: 3 added, 8 modified, 1 deleted`.
 pub(super) fn line(name: &str, summary: Summary) -> String {
     format!("{} in {name}: {summary}", count(summary.total() as usize, "change"))
-}
-
-/// The commands that decide, for later.
-pub(super) fn tell_next(name: &str) {
-    print::hint(&format!(
-        "`bryo diff {name}` shows them, `bryo apply {name}` carries them over, `bryo discard \
-         {name}` throws them away"
-    ));
 }
 
 /// All of them, as `bryo apply NAME` does.

@@ -1,9 +1,9 @@
-//! The question at the end of a try, on the terminal: one key answers it. Whatever is no answer, the
-//! end of the input and `^C` too, keeps the changes.
+//! The question at the end of a try, on the terminal: one key answers it. Whatever ends it otherwise,
+//! such as `^C` or the end of the input, keeps the changes.
 
 use crate::base::{Error, Result};
-use crate::cli::keyboard::{Keyboard, Person, is_of_the_terminal};
-use crate::cli::{diff, print};
+use crate::cli::keyboard::{Keyboard, Person};
+use crate::cli::{diff, named, print};
 use crate::store::Kept;
 use crate::sys::process;
 
@@ -36,7 +36,7 @@ impl Prompt {
         loop {
             match self.choice()? {
                 Choice::Keep => {
-                    answer::tell_next(&kept.name);
+                    named::tell_next(&kept.name);
                     return Ok(());
                 }
                 Choice::Discard => return discard(kept),
@@ -61,9 +61,9 @@ impl Prompt {
     }
 }
 
-/// The four letters; `^C`, `^D`, `q`, Enter, and whatever no letter begins, which keep.
+/// The four letters; `^C`, `^D`, escape, `q` and Enter, which keep.
 fn is_answer(key: u8) -> bool {
-    is_of_the_terminal(key) || b"daikDAIKqQ\r\n\x03\x04".contains(&key)
+    b"daikDAIKqQ\r\n\x03\x04\x1b".contains(&key)
 }
 
 fn show(name: &str) -> Result<()> {
