@@ -5,6 +5,7 @@ mod home;
 mod installer;
 mod make_install;
 mod prompt;
+mod reader;
 mod registry;
 mod spare;
 mod stack;
@@ -339,6 +340,10 @@ fn what_is_mistyped_is_answered() {
     let asked = Bryo::bare().args(["help", "try"]).stdout_contains("Afterwards:\n").check();
     Bryo::bare().args(["try", "--help"]).stdout(asked.text()).check();
     Bryo::bare().arg("help").stdout_contains("Commands:\n").check();
+    said(&["discard", "--all", "x"]).stderr_contains("`--all` and `NAME` do not").check();
+    said(&["changes", "moss"]).stderr_contains("`bryo diff NAME` shows the changes").check();
+    said(&["diff", "--bogus"]).stderr_contains("`bryo diff --help` lists").check();
+    said(&["diff", ""]).stderr_contains("no changes are called ``\n").check();
     let fetch = || attempt(&home).env("PATH", home.work());
     home.scratch().script("work/npm", "#!/bin/sh\nexit 7\n");
     let told = "hint: the command had no network; `bryo try --profile build -- npm …`";

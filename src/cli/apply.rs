@@ -6,16 +6,16 @@ mod reasons;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::base::wording::count;
-use crate::base::{Context, Error, Result};
-use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
-use crate::changes::{Layer, Summary, layers_over_host};
-use crate::store::{Kept, Stage, Turn};
 use super::policy::Place;
 use super::progress::ProgressLine;
 use super::selection::{self, Selection};
 use super::stack::{self, Neighbours};
 use super::{named, print};
+use crate::base::wording::count;
+use crate::base::{Context, Error, Result};
+use crate::changes::apply::{self, Composer, OnConflict, Overtaken, Run, Whereabouts, Wish};
+use crate::changes::{Layer, Summary, layers_over_host};
+use crate::store::{Kept, Stage, Turn};
 
 pub(super) use back::{undo, undo_command};
 use choose::Dialogue;

@@ -10,8 +10,8 @@ use std::os::fd::AsFd;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde::Serialize;
 
+use crate::base::Result;
 use crate::base::size::Size;
-use crate::base::{Error, Result};
 use crate::changes::Summary;
 use crate::store::{ChangeStore, Kept, Record, Time};
 use crate::sys::{clock, terminal};
@@ -24,7 +24,15 @@ pub(super) fn command() -> Command {
     Command::new("changes")
         .about("List the changes that are kept, export and import them")
         .disable_help_subcommand(true)
+        .args_conflicts_with_subcommands(true)
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As JSON"))
+        .arg(
+            Arg::new("name-only")
+                .long("name-only")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("json")
+                .help("Only the names"),
+        )
         .subcommand(export::command())
         .subcommand(import::command())
 }
@@ -67,10 +75,6 @@ enum State {
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let _line = ProgressLine::begin();
     match matches.subcommand() {
-        Some((verb, _)) if matches.get_flag("json") => {
-            Err(Error::new(format!("`--json` and `{verb}` do not go together"))
-                .hint("`bryo changes --json` lists what is kept"))
-        }
         Some(("export", matches)) => export::run(matches),
         Some((_, matches)) => import::run(matches),
         None => list(matches),
@@ -80,6 +84,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
 fn list(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let store = ChangeStore::of(&place.directories.data);
+    if matches.get_flag("name-only") {
+        store.all()?.iter().for_each(|kept| print::answer(&kept.name));
+        return Ok(0);
+    }
     let mut rows: Vec<Row> = store.all()?.iter().map(|kept| row(&store, kept)).collect();
     rows.sort_by_key(|row| row.record.as_ref().map(|record| record.began));
     for name in store.foreign()? {

@@ -66,7 +66,7 @@ fn given(matches: &ArgMatches) -> Option<Text> {
 fn find(store: &ChangeStore, name: &Text, place: &Place, verb: &str) -> Result<Kept> {
     store.find(name).or_else(|error| {
         let path = HostPath::resolve(name.as_os_str(), &place.directory, &place.home);
-        if path.as_path().symlink_metadata().is_err() {
+        if name.as_bytes().is_empty() || path.as_path().symlink_metadata().is_err() {
             return Err(error);
         }
         let which = newest_of(store, &place.directory)?.map_or("NAME".to_owned(), |it| it.name);

@@ -178,11 +178,7 @@ fn end(
 }
 
 /// The changes, counted and noted; `None`: there are none to decide about.
-fn count(
-    beginning: Beginning,
-    record: &Record,
-    answer: Answer,
-) -> Result<Option<(Kept, Summary)>> {
+fn count(beginning: Beginning, record: &Record, answer: Answer) -> Result<Option<(Kept, Summary)>> {
     let _line = ProgressLine::begin();
     let kept = &beginning.kept;
     let name = &kept.name;
@@ -197,9 +193,9 @@ fn count(
             print::note(&format!("nothing was changed; {name} is kept all the same"));
         }
         Ok(_) => {}
-        Err(error) => print::warning(&format!(
-            "the changes are kept in {name}, but not counted: {error}"
-        )),
+        Err(error) => {
+            print::warning(&format!("the changes are kept in {name}, but not counted: {error}"))
+        }
     }
     kept.write(record)?;
     let Some(summary) = summary.ok().filter(|it| it.total() > 0) else { return Ok(None) };

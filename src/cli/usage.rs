@@ -12,7 +12,8 @@ pub(super) fn error(found: &clap::Error, verb: Option<&str>) -> Error {
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
     };
-    let argument = text(ContextKind::InvalidArg).map(|arg| word(&arg)).unwrap_or_default();
+    let subcommand = || text(ContextKind::InvalidSubcommand).unwrap_or_default();
+    let argument = text(ContextKind::InvalidArg).map_or_else(subcommand, |arg| word(&arg));
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     let (message, meant) = match found.kind() {
         ErrorKind::UnknownArgument if !argument.starts_with('-') => {
@@ -22,10 +23,9 @@ pub(super) fn error(found: &clap::Error, verb: Option<&str>) -> Error {
             (format!("there is no flag `{argument}`"), text(ContextKind::SuggestedArg))
         }
         ErrorKind::InvalidSubcommand => {
-            let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let here = called_here(&typed).filter(|_| verb.is_none()).map(str::to_owned);
+            let here = called_here(&argument).filter(|_| verb.is_none()).map(str::to_owned);
             let meant = here.or_else(|| text(ContextKind::SuggestedSubcommand));
-            (format!("there is no verb `{typed}`"), meant)
+            (format!("there is no verb `{argument}`"), meant)
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             ("no verb given".to_owned(), None)
@@ -48,9 +48,8 @@ pub(super) fn error(found: &clap::Error, verb: Option<&str>) -> Error {
     };
     let hint = match (meant, verb) {
         (Some(meant), _) => format!("did you mean `{}`?", word(&meant)),
-        (None, Some("changes")) => {
-            "`bryo diff NAME` shows changes, `bryo changes --help` lists what else there is"
-                .to_owned()
+        (None, Some("changes")) if found.kind() == ErrorKind::InvalidSubcommand => {
+            "`bryo diff NAME` shows the changes of that name".to_owned()
         }
         (None, Some(verb)) => format!("`bryo {verb} --help` lists what it takes"),
         (None, None) => "`bryo --help` lists the verbs".to_owned(),

@@ -61,8 +61,8 @@ fn a_program_is_installed_without_its_manual_and_taken_back() {
     as_root(&home, "diff")
         .args(["moss", "--summary"])
         .stdout(
-            "! /usr/local/bin/moss  may be executed now\n\n+ tool  24\n  /usr/local/bin/\n\
-             +   moss  24\n  /usr/local/share/\n~   list  10, was 5\n+   man/  2 names, 7\n",
+            "! /usr/local/bin/moss  may be executed now\n\n+ tool  24B\n  /usr/local/bin/\n\
+             +   moss  24B\n  /usr/local/share/\n~   list  10B, was 5B\n+   man/  2 names, 7B\n",
         )
         .check();
     as_root(&home, "diff")

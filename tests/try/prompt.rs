@@ -32,7 +32,9 @@ fn one_key_answers() {
     terminal.send("d");
     terminal.wait_for("+content", SOON);
     terminal.wait_for(QUESTION, SOON);
-    terminal.send("xa");
+    // An arrow begins with the byte of the escape key, which is an answer.
+    terminal.send("x\x1b[A");
+    terminal.send("a");
     terminal.wait_for("applied all of x", SOON);
     assert_eq!(terminal.wait(SOON), 3);
     assert_eq!(home.scratch().read("work/n"), "content\n");
@@ -51,7 +53,7 @@ fn the_outline_stands_before_the_question_where_it_fits() {
     };
     let colours = after("echo > .envrc; mkdir -p d/e; printf 'no newline'");
     assert!(colours.contains("\x1b[1;31m! .envrc  direnv obeys it\x1b[m\r\n\r\n"), "{colours}");
-    assert!(colours.contains("\x1b[32m+ d/\x1b[m  1 name, 0\r\n"), "{colours}");
+    assert!(colours.contains("\x1b[32m+ d/\x1b[m  1 name, 0B\r\n"), "{colours}");
     // What the command wrote last has its line to itself.
     let open = format!("\x1b[r\x1b8{:80}\r\x1b[", "");
     assert!(colours.contains("no newline\x18") && colours.contains(&open), "{colours:?}");
@@ -84,6 +86,36 @@ fn whatever_is_no_answer_keeps() {
         assert!(!home.work().join("n").exists(), "{key:?}");
         verb(&home, "changes").stdout_contains("1 added").check();
     }
+}
+
+#[test]
+fn a_stop_is_no_answer() {
+    let home = Home::new();
+    let program = place::binary().display().to_string();
+    let text = format!("{program} try --name x -- touch n; echo stopped $?; fg; echo ended $?");
+    let mut terminal = Terminal::spawn(&home, ["bash", "-mc", &text]);
+    terminal.wait_for(QUESTION, SOON);
+    terminal.send("\x1a");
+    terminal.wait_for("stopped 148", SOON);
+    terminal.wait_for(QUESTION, SOON);
+    terminal.send("a");
+    terminal.wait_for("applied all of x", SOON);
+    terminal.wait_for("ended 0", SOON);
+    assert_eq!(terminal.wait(SOON), 0);
+}
+
+#[test]
+fn a_pager_hears_every_signal() {
+    let home = Home::new();
+    let program = place::binary().display().to_string();
+    let pager = "PAGER=grep SigBlk /proc/self/status";
+    let mut terminal = Terminal::spawn(&home, ["env", pager, &program, "try", "--", "touch", "n"]);
+    terminal.wait_for(QUESTION, SOON);
+    terminal.send("d");
+    terminal.wait_for("SigBlk:\t0000000000000000", SOON);
+    terminal.wait_for(QUESTION, SOON);
+    terminal.send("i");
+    assert_eq!(terminal.wait(SOON), 0);
 }
 
 #[test]
