@@ -246,6 +246,39 @@ fn completions_are_scripts_that_their_shell_can_read() {
 }
 
 #[test]
+fn names_of_changes_and_commands_are_completed() {
+    needs!("bash", "fish");
+    let home = Home::new();
+    let tried = Bryo::verb("try").at(&home).leftovers_unjudged().args(["--name", "moss"]);
+    tried.shell("echo > n").stderr_any().check();
+    let bash = |words: &str, offered: &str| {
+        let asked = format!(
+            "eval \"$0\"; COMP_WORDS=({words}) COMP_CWORD=$1; \
+             _bryo_more bryo \"${{COMP_WORDS[$1]}}\" \"${{COMP_WORDS[$1 - 1]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let last = (words.split(' ').count() - 1).to_string();
+        let shell = Bryo::program(program("bash").unwrap()).at(&home).leftovers_unjudged();
+        shell.args(["-c", &asked, &completions("bash"), &last]).stdout_contains(offered).check();
+    };
+    bash("bryo diff mo", "moss\n");
+    bash("bryo try --on m", "moss\n");
+    bash("bryo changes export m", "moss\n");
+    bash("bryo try --profile buil", "build\n");
+    bash("bryo try --allow nest", "nested-userns\n");
+    bash("bryo run -- setpri", "setpriv");
+    bash("bryo try setpri", "setpriv");
+    bash("bryo diff --summ", "--summary\n");
+    let fish = |line: &str, offered: &str| {
+        let asked = format!("eval (string collect -- $argv[1]); complete -C '{line}'");
+        let shell = Bryo::program(program("fish").unwrap()).at(&home).leftovers_unjudged();
+        let script = completions("fish");
+        shell.args(["-c", &asked, &script]).stdout_contains(offered).check();
+    };
+    fish("bryo diff mo", "moss\n");
+    fish("bryo try setpri", "setpriv");
+}
+
+#[test]
 fn every_group_of_flags_has_its_place_in_the_help() {
     for flag in ["-h", "--help"] {
         let help = Bryo::run().arg(flag).stdout_any().check();

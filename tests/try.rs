@@ -14,6 +14,7 @@ mod system;
 mod unsynced;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -327,6 +328,38 @@ fn only_a_look_may_guess_the_name() {
     let path = verb(&home, "diff").arg("d").status(125);
     path.stderr_contains("the name comes first: `bryo diff two d`").check();
     assert!(!home.work().join("n").exists());
+}
+
+#[test]
+fn what_cannot_be_recorded_is_kept_and_told() {
+    let home = home();
+    let place = kept(&home, "one");
+    let run = attempt(&home).args(["--name", "one"]).stdin_piped();
+    let run = run.shell("echo x > n; echo written; read go");
+    let run = run.status(125).stderr_contains("cannot write the record of `one`");
+    let mut run = run.stderr_contains("is kept: `bryo diff one`").stdout("written\n").start();
+    run.wait_for("written\n");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o500)).unwrap();
+    run.close_stdin();
+    run.finish();
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o700)).unwrap();
+    verb(&home, "diff").arg("one").stdout_contains("+x\n").check();
+}
+
+#[test]
+fn an_empty_path_is_not_the_working_directory() {
+    let home = home();
+    attempt(&home).args(["--name", "one"]).shell("echo x > n").stderr_any().check();
+    for word in ["diff", "apply", "discard"] {
+        let empty = verb(&home, word).args(["one", ""]).status(125);
+        empty
+            .stderr("bryo: error: a PATH is empty\n\nhint: the working directory is `.`\n")
+            .check();
+    }
+    let missed = verb(&home, "discard").args(["one", "a"]).status(125);
+    missed.stderr_lacks("note").stderr_contains("no change is at").check();
+    assert!(!home.work().join("n").exists());
+    verb(&home, "diff").args(["one", "."]).stdout_contains("+x\n").check();
 }
 
 #[test]

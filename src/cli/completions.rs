@@ -16,14 +16,13 @@ const SHELLS: [(&str, Shell); 3] =
 
 const BASH: &str = r#"
 _bryo_more() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     _bryo "$@"
-    [[ $cur == -* ]] && return
-    case ${COMP_WORDS[1]}:$prev in
+    [[ $2 == -* ]] && return
+    case ${COMP_WORDS[1]}:$3 in
         diff:diff | apply:apply | undo:undo | discard:discard | changes:export | try:--on | try:--stack)
-            COMPREPLY=($(compgen -W "$(bryo changes --name-only)" -- "$cur")) ;;
+            COMPREPLY=($(compgen -W "$(bryo changes --name-only)" -- "$2")) ;;
         run:run | try:try | run:-- | try:--)
-            COMPREPLY=($(compgen -c -- "$cur")) ;;
+            COMPREPLY=($(compgen -c -- "$2")) ;;
     esac
 }
 complete -F _bryo_more -o bashdefault -o default bryo"#;
