@@ -18,6 +18,7 @@ mod user_namespaces;
 
 pub use ability::Ability;
 pub use home::network_filesystem;
+pub use network_driver::PASTA;
 pub use proc::why_not as why_no_fresh_proc;
 
 use std::path::Path;

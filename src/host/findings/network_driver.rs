@@ -22,7 +22,9 @@ pub(super) const SLIRP4NETNS: [&str; 6] = [
     "/proc/self/fd/1",
     "tap0",
 ];
-pub(super) const PASTA: [&str; 18] = [
+/// The same of pasta(1), which is to forward no port and to map nothing of the host. Where a sandbox
+/// names addresses besides, a trial takes those of the host.
+pub const PASTA: [&str; 14] = [
     "--foreground",
     "--quiet",
     "--config-net",
@@ -31,10 +33,6 @@ pub(super) const PASTA: [&str; 18] = [
     "--udp-ports=none",
     "--tcp-ns=none",
     "--udp-ns=none",
-    "--ns-ifname=tap0",
-    "--address=10.0.2.100",
-    "--netmask=24",
-    "--gateway=10.0.2.2",
     "--userns",
     "/proc/self/fd/0",
     "--netns",

@@ -5,6 +5,7 @@
 use std::os::fd::AsFd;
 
 use crate::base::{HostPath, Result};
+use crate::host::findings::PASTA;
 use crate::sys::{namespace, process};
 
 use super::super::helper::{Helper, Start};
@@ -29,15 +30,7 @@ pub(super) fn start(program: &HostPath, init: i32, mtu: u32) -> Result<Started> 
 
 fn arguments(mtu: u32) -> Vec<String> {
     let mtu = mtu.to_string();
-    let words = [
-        "--foreground",
-        "--quiet",
-        "--config-net",
-        "--no-map-gw",
-        "--tcp-ports=none",
-        "--udp-ports=none",
-        "--tcp-ns=none",
-        "--udp-ns=none",
+    let own = [
         "--ns-ifname",
         TAP,
         "--mtu",
@@ -56,13 +49,6 @@ fn arguments(mtu: u32) -> Vec<String> {
         "10.0.2.3",
         "--dns-forward",
         "fd00::3",
-        "--userns",
-        "/proc/self/fd/0",
-        "--netns",
-        "/proc/self/fd/1",
-        // Written when it is ready, to where it complains.
-        "--pid",
-        "/proc/self/fd/2",
     ];
-    words.iter().map(|word| (*word).to_owned()).collect()
+    PASTA.iter().chain(&own).map(|word| (*word).to_owned()).collect()
 }
