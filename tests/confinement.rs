@@ -159,10 +159,12 @@ fn user_namespaces_are_closed_twice_and_open_by_name() {
     let bwrap = "bwrap --ro-bind / / --proc /proc --dev /dev --unshare-all -- echo nested";
     open().shell(bwrap).stdout("nested\n").check();
     let home = Home::new();
-    let bryo = place::binary();
+    let bryo = format!("--ro={}:/srv/bryo", place::binary().display());
+    let closed = Bryo::run().at(&home).arg(&bryo).shell("/srv/bryo run -- true").status(125);
+    closed.stderr_contains("start the outer one with `--allow nested-userns`").check();
     open()
         .at(&home)
-        .arg(format!("--ro={}:/srv/bryo", bryo.display()))
+        .arg(bryo)
         .shell("/srv/bryo run -- sh -c 'echo nested; cat /proc/sys/user/max_user_namespaces'")
         .stdout("nested\n0\n")
         .check();

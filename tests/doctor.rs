@@ -127,7 +127,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 fn the_filter_of_an_outer_container_is_recognised() {
     needs!("python3");
     let filtered = || Bryo::program("python3").args(["-c", FILTER]).arg(place::binary());
-    let fix = "start the outer container with `--security-opt seccomp=unconfined`";
+    let fix = "start the outer one with `--allow nested-userns` (bryo) or `--security-opt seccomp";
     let said = filtered().arg("doctor").stdout_any().status(1).check();
     let said = finding(&String::from_utf8(said.stdout).unwrap(), "user namespaces");
     assert!(said.contains(fix) && said.contains("seccomp filter"), "{said}");

@@ -152,7 +152,7 @@ pub(super) fn plan_for(spec: &Spec) -> Result<Plan> {
 
 /// The same, by needs that were added to.
 pub(super) fn plan_by(spec: &Spec, needs: &Needs) -> Result<Plan> {
-    let host = Host::read(needs)?;
+    let host = Host::read(needs).map_err(with_remedy)?;
     plan::resolve(spec, &host).inspect_err(|error| {
         if let Some(number) = &spec.status_fd {
             sandbox::report_failure(number.value, error);

@@ -108,6 +108,10 @@ fn diagnose(failed: &CallError, switches: &Switches) -> Option<Remedy> {
     if is_one_of(&["clone3(", "unshare("]) {
         return namespaces_refused(failed.errno, switches);
     }
+    // The first call of a start that another bryo's filter closes.
+    if failed.errno == Errno::ENOSYS && switches.is_filtered && is_one_of(&["openat2("]) {
+        return Some(filtered("this call"));
+    }
     if !is_refusal {
         return None;
     }
@@ -145,10 +149,7 @@ fn refused_by(errno: Errno, switches: &Switches) -> Option<Remedy> {
     }
     // docker's filter answers clone3 with ENOSYS, whatever its flags.
     if switches.is_filtered {
-        return Some(remedy(
-            "a seccomp filter on this process forbids them: that of an outer container, sandbox or service",
-            "start the outer container with `--security-opt seccomp=unconfined` (docker, podman), or bryo outside of it",
-        ));
+        return Some(filtered("them"));
     }
     if switches.apparmor_restricts {
         return Some(apparmor());
@@ -163,6 +164,15 @@ fn refused_by(errno: Errno, switches: &Switches) -> Option<Remedy> {
             "start bryo outside of the chroot: `--rootfs DIR` runs a command in its tree",
         )
     })
+}
+
+fn filtered(what: &str) -> Remedy {
+    remedy(
+        format!(
+            "a seccomp filter on this process forbids {what}: that of an outer container, sandbox or service"
+        ),
+        "start the outer one with `--allow nested-userns` (bryo) or `--security-opt seccomp=unconfined` (docker, podman), or bryo outside of it",
+    )
 }
 
 fn too_many(switches: &Switches) -> Remedy {
@@ -307,6 +317,7 @@ mod tests {
         let filtered = || Switches { is_filtered: true, ..Switches::default() };
         assert!(has(said("unshare(0x10000000)", Errno::EPERM, filtered()), "seccomp"));
         assert!(has(said("clone3(0x10000000)", Errno::ENOSYS, filtered()), "seccomp"));
+        assert!(has(said("openat2(\"/usr\")", Errno::ENOSYS, filtered()), "seccomp"));
         let none = Switches::default;
         assert!(has(said("clone3(0x10000000)", Errno::EPERM, none()), "chroot"));
     }
