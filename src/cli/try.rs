@@ -118,7 +118,10 @@ fn launch(
 ) -> (Option<Record>, Result<u8>) {
     let mut record = match beginning.record(plan, directory) {
         Ok(record) => record,
-        Err(error) => return (None, Err(error)),
+        Err(error) => {
+            let clause = format!("cannot keep changes as `{}`", beginning.kept.name);
+            return (None, Err(error.explained(&clause)));
+        }
     };
     let result = run::launch(plan).inspect(|status| {
         record.ended = Some(End { at: clock::now().into(), status: *status });
