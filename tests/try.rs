@@ -14,7 +14,7 @@ mod system;
 mod unsynced;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -80,6 +80,9 @@ fn what_is_to_become_of_them_can_be_said_ahead() {
     write("--apply-if-success", 4).stderr_contains(told).check();
     assert!(!home.work().join("n").exists());
     write("--apply-if-success", 0).stderr_contains("applied all of").check();
+    let applied = verb(&home, "changes").stdout_contains("  all applied  ").check();
+    assert!(!applied.text().contains("nothing"));
+    verb(&home, "changes").arg("--json").stdout_contains("\"apply\": \"done\"").check();
     assert_eq!(home.scratch().read("work/n"), "x\n");
     fs::remove_file(home.work().join("n")).unwrap();
     write("--apply", 5).stderr_contains("applied all of").check();
@@ -356,6 +359,9 @@ fn an_empty_path_is_not_the_working_directory() {
             .stderr("bryo: error: a PATH is empty\n\nhint: the working directory is `.`\n")
             .check();
     }
+    symlink("work", home.scratch().path().join("link")).unwrap();
+    let linked = verb(&home, "diff").arg("one").arg(home.scratch().path().join("link/n"));
+    linked.stdout_contains("+x\n").check();
     let missed = verb(&home, "discard").args(["one", "a"]).status(125);
     missed.stderr_lacks("note").stderr_contains("no change is at").check();
     assert!(!home.work().join("n").exists());

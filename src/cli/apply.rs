@@ -92,7 +92,7 @@ fn prepare(
     dialogue: Option<Dialogue>,
 ) -> Result<Option<u8>> {
     let whereabouts = whereabouts(kept, turn, layers)?;
-    let selection = Selection::read(matches, place, kept)?;
+    let selection = Selection::read(matches, place, kept, layers)?;
     let is_dry = matches.get_flag("dry-run");
     let mut wish = Wish {
         selects: &|path| selection.selects(path),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::base::Result;
 use crate::base::size::Size;
 use crate::changes::Summary;
-use crate::store::{ChangeStore, Kept, Record, Time};
+use crate::store::{ChangeStore, Kept, Record, Stage, Time, Turn};
 use crate::sys::{clock, terminal};
 
 use super::policy::Place;
@@ -55,6 +55,8 @@ struct Row {
     below: Option<String>,
     /// What is wrong with it, if it cannot be read.
     error: Option<String>,
+    /// How far something of it was carried over, and not taken back.
+    apply: Option<Apply>,
     #[serde(flatten)]
     record: Option<Record>,
     #[serde(flatten)]
@@ -70,6 +72,23 @@ enum State {
     /// bryo was killed before the command ended.
     CutShort,
     Damaged,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Apply {
+    Done,
+    CutShort,
+}
+
+impl Apply {
+    fn of(kept: &Kept) -> Option<Self> {
+        match Turn::newest(kept).ok()??.1 {
+            Stage::Planned => None,
+            Stage::Applied => Some(Self::Done),
+            Stage::Begun | Stage::TakenBackInPart => Some(Self::CutShort),
+        }
+    }
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
@@ -112,6 +131,8 @@ fn row(store: &ChangeStore, kept: &Kept) -> Row {
         state,
         below: below.clone(),
         error,
+        // While somebody changes it, it is not cut short.
+        apply: Apply::of(kept).filter(|_| !is_in_use),
         record,
         summary,
     };
@@ -181,7 +202,11 @@ fn cells(row: &Row, now: Time) -> [String; HEAD.len()] {
         row.below.clone().unwrap_or_else(none),
         record.map_or_else(none, |it| ago(it.began, now)),
         end,
-        row.summary.map_or_else(none, |it| it.to_string()),
+        match (row.summary, row.apply) {
+            (_, Some(Apply::CutShort)) => "apply cut short".to_owned(),
+            (Some(left), Some(Apply::Done)) if left.total() == 0 => "all applied".to_owned(),
+            (left, _) => left.map_or_else(none, |it| it.to_string()),
+        },
         row.summary.map_or_else(none, |it| Size(it.bytes).rounded()),
         row.error.clone().unwrap_or_else(command),
     ]

@@ -43,8 +43,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let place = Place::read()?;
     let kept = named::kept_or_newest(matches, &place, "diff")?;
     ChangeStore::of(&place.directories.data).all_below(&kept)?;
-    let selection = Selection::read(matches, &place, &kept)?;
     let layers = layers_in(&kept.layers())?;
+    let selection = Selection::read(matches, &place, &kept, &layers)?;
     let mut reader = Reader::open();
     let style = match reader.is_person() {
         true => Style { colour: reader.colour(), bytes: Bytes::Escaped },
@@ -61,12 +61,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         () if reader.is_person() => outlined_diff(&layers, &shown, &mut reader),
         () => diff(&layers, &shown, &mut reader),
     };
+    let has_gone = reader.has_gone();
+    reader.finish();
     let count = match result {
         // Whoever has read enough may go.
-        Err(_) if reader.has_gone() => return Ok(0),
+        Err(_) if has_gone => return Ok(0),
         result => result?,
     };
-    reader.finish();
     selection.check("show", &kept)?;
     if count == 0 {
         print::note("nothing was changed");

@@ -1,9 +1,11 @@
 //! `bryo discard`: kept changes, or a part of them, are thrown away.
 
+use std::ffi::OsString;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
-use crate::base::{Context, Error, HostPath, Result};
+use crate::base::{Context, Error, Result};
 use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
@@ -44,12 +46,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
         return all(&store, force);
     }
     let kept = named::kept(matches, &place, "discard")?;
-    let paths = selection::paths(matches, &place)?;
-    if paths.is_empty() {
+    if matches.get_many::<OsString>("path").is_none() {
         whole(kept, force)?;
         return Ok(0);
     }
-    discard_part(&store, &kept, &paths)
+    discard_part(matches, &place, &store, &kept)
 }
 
 /// What is done with changes whose apply was cut short: what it has replaced is nowhere else.
@@ -119,7 +120,14 @@ fn from_the_top(store: &ChangeStore) -> Result<Vec<Kept>> {
     Ok(all)
 }
 
-fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<u8> {
+fn discard_part(
+    matches: &ArgMatches,
+    place: &Place,
+    store: &ChangeStore,
+    kept: &Kept,
+) -> Result<u8> {
+    let layers = layers_in(&kept.layers())?;
+    let paths = selection::paths(matches, place, &layers)?;
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
     store.all_below(kept).and_then(|_| store.expect_nothing_above(kept)).context(clause)?;
@@ -127,7 +135,7 @@ fn discard_part(store: &ChangeStore, kept: &Kept, paths: &[HostPath]) -> Result<
         return Err(cut_short(&kept.name).within(clause()));
     }
     let mut is_hit = vec![false; paths.len()];
-    let forgotten = forget(&layers_in(&kept.layers())?, paths, &mut is_hit)?;
+    let forgotten = forget(&layers, &paths, &mut is_hit)?;
     if forgotten > 0 {
         let forgotten = count(forgotten as usize, "change");
         print::note(&format!("discarded {forgotten} of {}", kept.name));

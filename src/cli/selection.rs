@@ -8,7 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::nearest;
 use crate::base::{Error, HostPath, Result, glob};
+use crate::changes::Layer;
 use crate::store::Kept;
+use crate::sys::file;
 
 use super::policy::Place;
 
@@ -45,18 +47,40 @@ pub(super) fn path_argument() -> Arg {
 
 /// The PATHs that were given. An empty one, as an unset variable leaves it, would mean the working
 /// directory and all that is in it.
-pub(super) fn paths(matches: &ArgMatches, place: &Place) -> Result<Vec<HostPath>> {
+pub(super) fn paths(
+    matches: &ArgMatches,
+    place: &Place,
+    layers: &[Layer],
+) -> Result<Vec<HostPath>> {
     let typed = matches.get_many::<OsString>("path").into_iter().flatten();
     let path = |typed: &OsString| match typed.is_empty() {
         true => Err(Error::new("a PATH is empty").hint("the working directory is `.`")),
-        false => Ok(HostPath::resolve(typed, &place.directory, &place.home)),
+        false => Ok(behind_links(HostPath::resolve(typed, &place.directory, &place.home), layers)),
     };
     typed.map(path).collect()
 }
 
+/// Where a path leads that was typed by way of a link from outside of what was tried, such as a
+/// home that is one. Inside, the link itself may be what was changed.
+fn behind_links(path: HostPath, layers: &[Layer]) -> HostPath {
+    if layers.iter().any(|layer| path.is_within(&layer.lower)) {
+        return path;
+    }
+    let real = path.as_path().ancestors().find_map(|above| {
+        let below = path.as_path().strip_prefix(above).ok()?;
+        Some(file::canonical(above).ok()?.join(below))
+    });
+    real.map_or(path, HostPath::absolute)
+}
+
 impl Selection {
-    pub(super) fn read(matches: &ArgMatches, place: &Place, kept: &Kept) -> Result<Self> {
-        let paths = paths(matches, place)?.into_iter();
+    pub(super) fn read(
+        matches: &ArgMatches,
+        place: &Place,
+        kept: &Kept,
+        layers: &[Layer],
+    ) -> Result<Self> {
+        let paths = paths(matches, place, layers)?.into_iter();
         let patterns = matches.get_many::<OsString>("exclude").into_iter().flatten();
         Ok(Self {
             paths: paths.map(|path| (path, Cell::new(false))).collect(),
