@@ -4,8 +4,9 @@ mod back;
 mod choose;
 mod reasons;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
+use super::flags::switch;
 use super::policy::Place;
 use super::progress::ProgressLine;
 use super::selection::{self, Selection};
@@ -25,9 +26,6 @@ use reasons::Went;
 const INTERRUPTED: u8 = 130;
 
 pub(super) fn command() -> Command {
-    let switch = |name: &'static str, help: &'static str| {
-        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
-    };
     let command = Command::new("apply")
         .about("Carry kept changes over to the real files")
         .override_usage("bryo apply [OPTIONS] <NAME> [PATH]...");
@@ -148,11 +146,8 @@ fn cut_short(matches: &ArgMatches, kept: &Kept) -> Result<Option<Turn>> {
     let resumes = matches.get_flag("resume");
     match Turn::newest(kept)? {
         Some((turn, Stage::Begun)) if resumes => Ok(Some(turn)),
-        Some((_, stage @ (Stage::Begun | Stage::TakenBackInPart))) => {
-            let verb = if stage == Stage::Begun { "apply --resume" } else { "undo" };
-            Err(Error::new("an earlier one was cut short")
-                .within(format!("cannot apply `{}`", kept.name))
-                .hint(format!("`bryo {verb} {}` goes on with it", kept.name)))
+        Some((_, Stage::Begun | Stage::TakenBackInPart)) => {
+            Err(named::cut_short(kept).within(format!("cannot apply `{}`", kept.name)))
         }
         _ if resumes => Err(Error::new("no apply was cut short")
             .within(format!("cannot go on with `{}`", kept.name))),

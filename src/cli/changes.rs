@@ -7,7 +7,7 @@ mod remarks;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 use serde::Serialize;
 
 use crate::base::Result;
@@ -16,6 +16,7 @@ use crate::changes::Summary;
 use crate::store::{ChangeStore, Kept, Record, Stage, Time, Turn};
 use crate::sys::{clock, terminal};
 
+use super::flags::switch;
 use super::policy::Place;
 use super::print;
 use super::progress::ProgressLine;
@@ -25,14 +26,8 @@ pub(super) fn command() -> Command {
         .about("List the changes that are kept, export and import them")
         .disable_help_subcommand(true)
         .args_conflicts_with_subcommands(true)
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("As JSON"))
-        .arg(
-            Arg::new("name-only")
-                .long("name-only")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("json")
-                .help("Only the names"),
-        )
+        .arg(switch("json", "As JSON"))
+        .arg(switch("name-only", "Only the names").conflicts_with("json"))
         .subcommand(export::command())
         .subcommand(import::command())
 }

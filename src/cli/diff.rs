@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgGroup, ArgMatches, Command};
 
 use crate::base::{Error, HostPath, Result};
 use crate::changes::diff::{Bytes, Colour, Shown, Style, diff, stat};
@@ -10,6 +10,7 @@ use crate::changes::listing::{json, names};
 use crate::changes::{Layer, layers_in, outline};
 use crate::store::ChangeStore;
 
+use super::flags::switch;
 use super::named;
 use super::policy::Place;
 use super::print::{self, Reader};
@@ -28,14 +29,9 @@ pub(super) fn command() -> Command {
     let name = named::argument();
     let name = name.help("Which changes; the newest of this directory if none are named");
     let command = Command::new("diff").about("Show kept changes, as a unified diff").arg(name);
-    selection::add_arguments(command).args(FORMS.map(|(form, help)| {
-        let others = FORMS.into_iter().map(|(other, _)| other).filter(move |it| *it != form);
-        Arg::new(form)
-            .long(form)
-            .action(ArgAction::SetTrue)
-            .conflicts_with_all(others.collect::<Vec<_>>())
-            .help(help)
-    }))
+    selection::add_arguments(command)
+        .args(FORMS.map(|(form, help)| switch(form, help)))
+        .group(ArgGroup::new("form").args(FORMS.map(|(form, _)| form)))
 }
 
 pub(super) fn run(matches: &ArgMatches) -> Result<u8> {

@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use crate::base::wording::{any_of, count};
 use crate::base::{Context, Error, Result};
 use crate::changes::{forget, layers_in};
 use crate::store::{ChangeStore, Kept, Stage, Turn};
 
+use super::flags::switch;
 use super::policy::Place;
 use super::progress::ProgressLine;
 use super::{named, print, selection};
@@ -21,19 +22,10 @@ pub(super) fn command() -> Command {
             selection::path_argument()
                 .help("Only what is at these paths and below, as if it had not been written"),
         )
+        .arg(switch("all", "All that are kept").conflicts_with("name"))
         .arg(
-            Arg::new("all")
-                .long("all")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("name")
-                .help("All that are kept"),
-        )
-        .arg(
-            Arg::new("force")
-                .long("force")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("path")
-                .help("Also what an apply that was cut short has replaced"),
+            switch("force", "Also what an apply that was cut short has replaced")
+                .conflicts_with("path"),
         )
 }
 
@@ -78,17 +70,11 @@ fn remove(kept: Kept, half_done: HalfDone) -> Result<bool> {
     let newest = Turn::newest(&kept).ok().flatten().map(|(_, stage)| stage);
     let is_half_done = newest.is_some_and(|stage| stage != Stage::Applied) && !kept.is_in_use();
     if is_half_done && half_done == HalfDone::Stays {
-        return Err(cut_short(&kept.name)
+        return Err(named::cut_short(&kept)
             .within(format!("cannot discard `{}`: it holds what it has replaced", kept.name)));
     }
     kept.remove()?;
     Ok(newest.is_some())
-}
-
-fn cut_short(name: &str) -> Error {
-    Error::new("an apply of them was cut short").hint(format!(
-        "`bryo apply --resume {name}` goes on with it, `bryo undo {name}` takes it back"
-    ))
 }
 
 /// As many as can be: one that is in use keeps no other.
@@ -126,14 +112,14 @@ fn discard_part(
     store: &ChangeStore,
     kept: &Kept,
 ) -> Result<u8> {
-    let layers = layers_in(&kept.layers())?;
-    let paths = selection::paths(matches, place, &layers)?;
     let _lock = kept.lock()?;
     let clause = || format!("cannot discard a part of `{}`", kept.name);
     store.all_below(kept).and_then(|_| store.expect_nothing_above(kept)).context(clause)?;
     if Turn::half_done(kept)?.is_some() {
-        return Err(cut_short(&kept.name).within(clause()));
+        return Err(named::cut_short(kept).within(clause()));
     }
+    let layers = layers_in(&kept.layers())?;
+    let paths = selection::paths(matches, place, &layers)?;
     let mut is_hit = vec![false; paths.len()];
     let forgotten = forget(&layers, &paths, &mut is_hit)?;
     if forgotten > 0 {

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fmt::Write;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
 use crate::host::findings::{Examination, Finding, State, examine};
 
+use super::flags::switch;
 use super::{print, self_test};
 
 /// `bryo run` would fail here. Not 125: doctor itself has done its work.
@@ -23,20 +24,17 @@ pub(super) fn command() -> Command {
     Command::new("doctor")
         .about("Tell what works on this machine, and how to get the rest")
         .after_help("Exit status: 0 if `bryo run` works here and holds, 1 if it does not.")
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Answer in JSON"))
+        .arg(switch("json", "Answer in JSON"))
         .arg(
-            Arg::new("apparmor-profile")
-                .long("apparmor-profile")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("json")
-                .help("Print the AppArmor profile that Ubuntu 24.04 wants for this program"),
+            switch(
+                "apparmor-profile",
+                "Print the AppArmor profile that Ubuntu 24.04 wants for this program",
+            )
+            .conflicts_with("json"),
         )
         .arg(
-            Arg::new("self-test")
-                .long("self-test")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("apparmor-profile")
-                .help("Attack a sandbox from inside, and tell what came through"),
+            switch("self-test", "Attack a sandbox from inside, and tell what came through")
+                .conflicts_with("apparmor-profile"),
         )
         .arg(
             Arg::new("flags")

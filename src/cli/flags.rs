@@ -1,4 +1,4 @@
-//! The words of a spec as flags of a command line.
+//! The words of a spec as flags of a command line, and a shape that other flags share.
 
 use std::ffi::OsString;
 
@@ -8,6 +8,11 @@ use crate::base::{Error, Result};
 use crate::spec::word::{Takes, Word};
 use crate::spec::words::WORDS;
 use crate::spec::{Origin, Spec};
+
+/// A flag of a verb that takes no value.
+pub(super) fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
 
 /// Adds every word to a command.
 pub(super) fn add_words(command: Command) -> Command {

@@ -111,7 +111,6 @@ fn command() -> clap::Command {
 fn policy_command() -> clap::Command {
     let file =
         |name| clap::Arg::new("file").value_name(name).value_parser(clap::value_parser!(OsString));
-    let json = clap::Arg::new("json").long("json").action(clap::ArgAction::SetTrue);
     clap::Command::new("policy")
         .about("See policies, and allow the one of a project")
         .after_help(
@@ -131,7 +130,7 @@ fn policy_command() -> clap::Command {
         .subcommand(
             clap::Command::new("list")
                 .about("Name the profiles, your policies, and what you allowed")
-                .arg(json.help("As JSON")),
+                .arg(flags::switch("json", "As JSON")),
         )
         .subcommand(
             clap::Command::new("show")

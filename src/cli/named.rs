@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgMatches};
 
 use crate::base::{Error, HostPath, Result, Text};
-use crate::store::{ChangeStore, Kept};
+use crate::store::{ChangeStore, Kept, Stage, Turn};
 
 use super::policy::Place;
 use super::print;
@@ -24,6 +24,17 @@ pub(super) fn tell_next(name: &str) {
         "`bryo diff {name}` shows them, `bryo apply {name}` carries them over, `bryo discard \
          {name}` throws them away"
     ));
+}
+
+/// What an apply or an undo that was cut short has left is neither what there was nor nothing.
+pub(super) fn cut_short(kept: &Kept) -> Error {
+    let name = &kept.name;
+    Error::new("an apply of them was cut short").hint(match Turn::half_done(kept) {
+        Ok(Some(Stage::TakenBackInPart)) => format!("`bryo undo {name}` goes on with it"),
+        _ => format!(
+            "`bryo apply --resume {name}` goes on with it, `bryo undo {name}` takes it back"
+        ),
+    })
 }
 
 /// Those that were named.

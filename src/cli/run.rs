@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use crate::base::{Error, Result, Text};
 use crate::host::{Host, Needs, remedy};
@@ -12,6 +12,7 @@ use crate::spec::{Layers, NetworkMode, Policy, Spec, profile};
 use crate::store::{self, Found, PolicyFile};
 use crate::sys::Errno;
 
+use super::flags::switch;
 use super::policy::Place;
 use super::{flags, help, integrity, print};
 
@@ -25,18 +26,10 @@ pub(super) fn command() -> Command {
 /// Everything that can be asked of a sandbox, and the command.
 pub(super) fn add_arguments(command: Command) -> Command {
     let command = command
+        .arg(switch("plan", "Print the plan as JSON and run nothing"))
         .arg(
-            Arg::new("plan")
-                .long("plan")
-                .action(ArgAction::SetTrue)
-                .help("Print the plan as JSON and run nothing"),
-        )
-        .arg(
-            Arg::new("explain")
-                .long("explain")
-                .action(ArgAction::SetTrue)
-                .conflicts_with("plan")
-                .help("Draw the sandbox that would be made, and run nothing"),
+            switch("explain", "Draw the sandbox that would be made, and run nothing")
+                .conflicts_with("plan"),
         )
         .arg(
             Arg::new("policy")

@@ -1,10 +1,11 @@
 //! `bryo undo`: the last apply is taken back.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgMatches, Command};
 
 use crate::base::{Error, Result};
 use crate::changes::apply::{self, Extent, Touched};
 use crate::changes::layers_over_host;
+use crate::cli::flags::switch;
 use crate::cli::policy::Place;
 use crate::cli::progress::ProgressLine;
 use crate::cli::stack::Neighbours;
@@ -14,12 +15,10 @@ use crate::store::{Stage, Turn};
 use super::reasons::{self, Went};
 
 pub(in crate::cli) fn undo_command() -> Command {
-    Command::new("undo").about("Take the last apply back").arg(named::argument()).arg(
-        Arg::new("force")
-            .long("force")
-            .action(ArgAction::SetTrue)
-            .help("Also what was changed since: it is put among the changes"),
-    )
+    Command::new("undo")
+        .about("Take the last apply back")
+        .arg(named::argument())
+        .arg(switch("force", "Also what was changed since: it is put among the changes"))
 }
 
 pub(in crate::cli) fn undo(matches: &ArgMatches) -> Result<u8> {

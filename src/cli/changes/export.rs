@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::base::wording::count;
-use crate::base::{Error, HostPath, Result, Text};
+use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::changes::export::{export, root_of};
 use crate::changes::layers_in;
 use crate::cli::policy::Place;
-use crate::cli::print;
 use crate::cli::progress::ProgressLine;
-use crate::store::{ChangeStore, Kept, Stage, Turn};
-use crate::sys::{process, terminal};
+use crate::cli::{named, print};
+use crate::store::{ChangeStore, Turn};
+use crate::sys::{CallError, process, terminal};
 
 use super::remarks::Remarks;
 use super::{file, is_stream};
@@ -47,7 +47,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
     let kept = ChangeStore::of(&place.directories.data).find(&Text::from(name))?;
     let clause = || format!("cannot export `{}`", kept.name);
     let _lock = kept.lock()?;
-    check_whole(&kept).map_err(|e| e.within(clause()))?;
+    if Turn::half_done(&kept)?.is_some() {
+        return Err(named::cut_short(&kept).within(clause()));
+    }
     let file = matches.get_one::<OsString>("file").filter(|file| !is_stream(file));
     let mut out = match file {
         Some(file) => Out::file(&HostPath::resolve(file, &place.directory, &place.home)),
@@ -74,17 +76,6 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8> {
             Err(error.within(clause()))
         }
     }
-}
-
-/// What an apply that was cut short has left is neither what there was nor nothing.
-fn check_whole(kept: &Kept) -> Result<()> {
-    let verb = match Turn::newest(kept)? {
-        Some((_, Stage::Begun)) => "apply --resume",
-        Some((_, Stage::TakenBackInPart)) => "undo",
-        _ => return Ok(()),
-    };
-    Err(Error::new("an apply of it was cut short")
-        .hint(format!("`bryo {verb} {}` goes on with it", kept.name)))
 }
 
 pub(super) fn real(path: &OsStr, place: &Place) -> Result<HostPath> {
@@ -115,7 +106,8 @@ impl Out {
 
     fn file(path: &HostPath) -> Result<Self> {
         let file = File::create(path.as_path())
-            .map_err(|e| Error::new(e.to_string()).within(format!("cannot write `{path}`")))?;
+            .map_err(|e| CallError::of(e, "open".to_owned()))
+            .context(|| format!("cannot write `{path}`"))?;
         let path = Some(path.as_path().to_owned());
         Ok(Self { to: BufWriter::with_capacity(ROOM, file), path })
     }

@@ -1,11 +1,12 @@
 //! What is to become of the changes of a try: said ahead by a flag, or asked for at the end.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgGroup, ArgMatches, Command};
 
 use crate::base::wording::count;
 use crate::base::{Error, Result};
 use crate::changes::Summary;
 use crate::cli::apply;
+use crate::cli::flags::switch;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Answer {
@@ -26,17 +27,9 @@ const FLAGS: [(&str, Answer, &str); 4] = [
 ];
 
 pub(super) fn add_arguments(command: Command) -> Command {
-    FLAGS.into_iter().fold(command, |command, (name, _, help)| {
-        let others = FLAGS.map(|(other, ..)| other);
-        let others = others.into_iter().filter(|other| *other != name);
-        command.arg(
-            Arg::new(name)
-                .long(name)
-                .action(ArgAction::SetTrue)
-                .conflicts_with_all(others.collect::<Vec<_>>())
-                .help(help),
-        )
-    })
+    command
+        .args(FLAGS.map(|(name, _, help)| switch(name, help)))
+        .group(ArgGroup::new("answer").args(FLAGS.map(|(name, ..)| name)))
 }
 
 impl Answer {
