@@ -225,7 +225,7 @@ fn flags_in(verb: Bryo) -> BTreeSet<String> {
 
 fn verbs() -> Vec<String> {
     let help = Bryo::bare().arg("--help").stdout_any().check();
-    let commands = help.text().split("Commands:\n").nth(1).expect("a list of verbs");
+    let commands = help.text().split("Verbs:\n").nth(1).expect("a list of verbs");
     let listed = commands.lines().take_while(|line| !line.is_empty());
     listed.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
 }

@@ -22,7 +22,7 @@ use super::print;
 use super::progress::ProgressLine;
 
 pub(super) fn command() -> Command {
-    Command::new("changes")
+    super::verbs(Command::new("changes"))
         .about("List the changes that are kept, export and import them")
         .disable_help_subcommand(true)
         .args_conflicts_with_subcommands(true)

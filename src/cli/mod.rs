@@ -84,7 +84,7 @@ fn carry_out(mut matches: ArgMatches, arguments: &[OsString]) -> Result<u8> {
 }
 
 fn command() -> clap::Command {
-    clap::Command::new("bryo")
+    verbs(clap::Command::new("bryo"))
         .about("Run any program in a private machine made of Linux namespaces, as an ordinary user")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
@@ -108,10 +108,15 @@ fn command() -> clap::Command {
         .subcommand(clap::Command::new("version").about("Print the version"))
 }
 
+/// Says it in our word.
+fn verbs(command: clap::Command) -> clap::Command {
+    command.subcommand_value_name("VERB").subcommand_help_heading("Verbs")
+}
+
 fn policy_command() -> clap::Command {
     let file =
         |name| clap::Arg::new("file").value_name(name).value_parser(clap::value_parser!(OsString));
-    clap::Command::new("policy")
+    verbs(clap::Command::new("policy"))
         .about("See policies, and allow the one of a project")
         .after_help(
             "bryo-policy(5) tells what a policy may say, and why a project's must be allowed",

@@ -60,7 +60,7 @@ fn what_is_mistyped_is_answered() {
     said(&["undo", "x", "y"]).stderr_contains("`y` is a word too many").check();
     let asked = Bryo::bare().args(["help", "try"]).stdout_contains("Afterwards:\n").check();
     Bryo::bare().args(["try", "--help"]).stdout(asked.text()).check();
-    Bryo::bare().arg("help").stdout_contains("Commands:\n").check();
+    Bryo::bare().arg("help").stdout_contains("Verbs:\n").check();
     said(&["discard", "--all", "x"]).stderr_contains("`--all` and `NAME` do not").check();
     said(&["changes", "moss"]).stderr_contains("`bryo diff NAME` shows the changes").check();
     said(&["diff", "--bogus"]).stderr_contains("`bryo diff --help` lists").check();
