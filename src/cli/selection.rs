@@ -1,18 +1,19 @@
 //! Which of the changes are meant: PATHs and what is below them, without what `--exclude` matches.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::base::wording::nearest;
-use crate::base::{Error, HostPath, Result, glob};
+use crate::base::{Error, HostPath, Result, Text, glob};
 use crate::changes::Layer;
 use crate::store::Kept;
 use crate::sys::file;
 
 use super::policy::Place;
+use super::print;
 
 /// How many changes a misspelt PATH is compared with.
 const COMPARED: usize = 1000;
@@ -20,7 +21,8 @@ const COMPARED: usize = 1000;
 pub(super) struct Selection {
     /// Each with whether it has met a change.
     paths: Vec<(HostPath, Cell<bool>)>,
-    patterns: Vec<OsString>,
+    /// Each as it was typed, with what it means below `from`, and with whether it left a change out.
+    patterns: Vec<(Text, Vec<u8>, Cell<bool>)>,
     /// That patterns and suggestions are relative to.
     from: HostPath,
     others: RefCell<Vec<String>>,
@@ -73,6 +75,17 @@ fn behind_links(path: HostPath, layers: &[Layer]) -> HostPath {
     real.map_or(path, HostPath::absolute)
 }
 
+/// A pattern that names a place in the home, or from the root, as one that is relative to `from`.
+fn anchored(typed: &OsStr, home: &HostPath, from: &HostPath) -> Vec<u8> {
+    let bytes = |path: &HostPath| path.as_path().as_os_str().as_bytes().to_vec();
+    let pattern = match typed.as_bytes().strip_prefix(b"~/") {
+        Some(below) => [&bytes(home), b"/".as_slice(), below].concat(),
+        None => typed.as_bytes().to_vec(),
+    };
+    let inside = pattern.strip_prefix(bytes(from).as_slice()).filter(|it| it.starts_with(b"/"));
+    inside.map_or(pattern.clone(), <[u8]>::to_vec)
+}
+
 impl Selection {
     pub(super) fn read(
         matches: &ArgMatches,
@@ -82,10 +95,14 @@ impl Selection {
     ) -> Result<Self> {
         let paths = paths(matches, place, layers)?.into_iter();
         let patterns = matches.get_many::<OsString>("exclude").into_iter().flatten();
+        let from = kept.working_directory()?;
+        let pattern = |typed: &OsString| {
+            (Text::from(typed.clone()), anchored(typed, &place.home, &from), Cell::new(false))
+        };
         Ok(Self {
             paths: paths.map(|path| (path, Cell::new(false))).collect(),
-            patterns: patterns.cloned().collect(),
-            from: kept.working_directory()?,
+            patterns: patterns.map(pattern).collect(),
+            from,
             others: RefCell::default(),
         })
     }
@@ -114,11 +131,15 @@ impl Selection {
         let relative = path.as_path().strip_prefix(self.from.as_path());
         let relative = relative.or_else(|_| path.as_path().strip_prefix("/"));
         let relative = relative.unwrap_or(path.as_path());
-        !self.patterns.iter().any(|pattern| glob::covers(pattern.as_bytes(), relative))
+        let covering = self.patterns.iter().find(|(_, pattern, _)| glob::covers(pattern, relative));
+        covering.inspect(|(_, _, is_met)| is_met.set(true)).is_none()
     }
 
-    /// Asked after all changes were: a PATH that means none is a mistake.
+    /// Asked after all changes were: a PATH that means none is a mistake, and a pattern may be one.
     pub(super) fn check(&self, verb: &str, kept: &Kept) -> Result<()> {
+        for (typed, ..) in self.patterns.iter().filter(|(_, _, is_met)| !is_met.replace(true)) {
+            print::warning(&format!("`--exclude {typed}` leaves nothing out"));
+        }
         let Some((path, _)) = self.paths.iter().find(|(_, is_met)| !is_met.get()) else {
             return Ok(());
         };

@@ -78,3 +78,22 @@ fn what_is_mistyped_is_answered() {
     let plain = attempt(&home).args(["echo", "--version"]).stdout_contains("echo");
     plain.stderr("bryo: note: nothing was changed\n").check();
 }
+
+#[test]
+fn a_pattern_means_a_place_in_the_home_too_and_is_told_where_it_means_nothing() {
+    for from in ["home", "work"] {
+        let home = home();
+        let directory = home.scratch().path().join(from);
+        let tried = attempt(&home).cwd(&directory).args(["--home", "overlay", "--name", "one"]);
+        tried.shell("echo x > ~/x; echo y > ~/y").stderr_any().check();
+        let absolute = home.home().join("y").display().to_string();
+        for pattern in ["~/y", &absolute] {
+            let shown = verb(&home, "diff").args(["one", "--name-only", "--exclude", pattern]);
+            let shown = shown.stdout_any().check();
+            assert!(shown.text().ends_with("x\n"), "{from}: {pattern}: {}", shown.text());
+        }
+        let nothing = verb(&home, "apply").args(["one", "--exclude", "z", "--dry-run"]);
+        let nothing = nothing.stderr_contains("warning: `--exclude z` leaves nothing out");
+        nothing.stdout_contains("y\n").check();
+    }
+}

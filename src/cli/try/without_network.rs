@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::plan::{Link, Plan};
 
 /// Programs that fetch before they do anything else.
-const FETCHERS: [&str; 28] = [
-    "apt", "apt-get", "bun", "bundle", "bunx", "cargo", "composer", "curl", "deno", "dnf", "gem",
-    "git", "go", "gradle", "mix", "mvn", "npm", "npx", "pip", "pip3", "pipx", "pnpm", "poetry",
-    "rustup", "uv", "uvx", "wget", "yarn",
+const FETCHERS: [&str; 25] = [
+    "bun", "bundle", "bunx", "cargo", "composer", "curl", "deno", "gem", "git", "go", "gradle",
+    "mix", "mvn", "npm", "npx", "pip", "pip3", "pipx", "pnpm", "poetry", "rustup", "uv", "uvx",
+    "wget", "yarn",
 ];
 
 /// What to say after a command that ended with this status.
