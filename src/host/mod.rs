@@ -31,7 +31,7 @@ pub use data_directory::DataDirectory;
 pub use disk::Disks;
 pub use kept::{Below, Kept};
 pub use kernel::Kernel;
-pub use mounts::{MountPoint, parse_mountinfo};
+pub use mounts::MountPoint;
 pub use needs::Needs;
 pub use overlay::{OverlayAbility, try_fuse_device, try_kernel_overlay};
 pub use paths::{PathFact, PathFacts};

@@ -19,8 +19,7 @@ pub(super) fn read() -> Vec<MountPoint> {
 }
 
 /// Lines of `36 35 98:0 /root /mount/point rw - type source options`; others are passed over.
-#[must_use]
-pub fn parse_mountinfo(content: &[u8]) -> Vec<MountPoint> {
+fn parse_mountinfo(content: &[u8]) -> Vec<MountPoint> {
     content
         .split(|b| *b == b'\n')
         .filter_map(|line| {

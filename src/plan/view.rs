@@ -135,6 +135,9 @@ pub struct Upper(pub usize);
 pub struct OverlayPlan {
     pub driver: OverlayDriverPlan,
     pub scratch: ScratchPlan,
+    /// Mounts of the host below what it lies over: for the kernel's driver, each is a part by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub submounts: Vec<HostPath>,
     /// Kept layers between the uppers and what they lie over, from the top down: read, never written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub below: Vec<HostPath>,

@@ -136,6 +136,8 @@ impl Sandbox<'_> {
     fn supervise(&mut self) -> Result<Outcome> {
         self.limits.begin(&self.init)?;
         self.write_maps_if_it_is_ours()?;
+        // While init builds the view, nothing else is to be done here.
+        self.scratch.iter().for_each(Scratch::clear_away);
         loop {
             let woken = self.wait(self.patience())?;
             if woken.wire {

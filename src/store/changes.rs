@@ -14,16 +14,17 @@
 //! writing to them holds the same.
 
 use std::ffi::OsString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use super::record::{self, Durability, Record};
+use super::record::{self, Record};
 use super::turn::Turn;
 use super::{names, removal, shape, spare};
 use crate::base::wording::nearest;
 use crate::base::{Context, Error, HostPath, Result, Text, progress};
 use crate::sandbox::{self, Lock, Locked};
+use crate::sys::small_file::{self, Durability};
 use crate::sys::{Errno, entry, file};
 
 const NAME: &str = "changes";
@@ -196,23 +197,27 @@ impl Kept {
     /// Notes the beginning, by the clock of this filesystem, which stamps files.
     pub fn begin(&self, command: &[Text], directory: &HostPath) -> Result<Record> {
         let base = self.open()?;
-        let note = file::create_below(base.as_fd(), Path::new(DIRECTORY), 0o600)?;
-        file::write_all(note.as_fd(), directory.as_path().as_os_str().as_bytes())?;
+        let path = directory.as_path().as_os_str().as_bytes();
+        let note = small_file::write(base.as_fd(), DIRECTORY, path, Durability::InMemory)?;
         let began = crate::sys::facts::facts(note.as_fd())?.changed;
         let record = Record::of(command, began.into());
         // A machine that dies now takes the run with it, and the place is worth nothing.
-        self.put(&record, Durability::InMemory)?;
+        self.put(&record, base.as_fd(), Durability::InMemory)?;
         Ok(record)
     }
 
     /// On the disk when it returns.
     pub fn write(&self, record: &Record) -> Result<()> {
-        self.put(record, Durability::OnDisk)
+        let base = self.open()?;
+        match small_file::bring_to_disk(base.as_fd(), DIRECTORY) {
+            Err(e) if e.errno != Errno::ENOENT => return Err(e.into()),
+            _ => self.put(record, base.as_fd(), Durability::OnDisk),
+        }
     }
 
-    fn put(&self, record: &Record, durability: Durability) -> Result<()> {
+    fn put(&self, record: &Record, base: BorrowedFd<'_>, durability: Durability) -> Result<()> {
         let clause = || format!("cannot write the record of `{}`", self.name);
-        record.write(self.open()?.as_fd(), durability).context(clause)
+        record.write(base, durability).context(clause)
     }
 
     pub fn record(&self) -> Result<Record> {

@@ -1,12 +1,12 @@
 //! What is known of a try besides its changes, in a file beside them.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Error, Result, Text};
 use crate::sys::clock::Moment;
+use crate::sys::small_file::{self, Durability};
 use crate::sys::{entry, file};
 
 pub(super) const NAME: &str = "record.json";
@@ -65,13 +65,6 @@ fn told(command: &[Text]) -> Vec<String> {
     told
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durability {
-    /// Survives bryo, not the machine.
-    InMemory,
-    OnDisk,
-}
-
 impl Record {
     pub(super) fn of(command: &[Text], began: Time) -> Self {
         Self { version: VERSION, command: told(command), began, ended: None }
@@ -84,14 +77,7 @@ impl Record {
 
     pub(super) fn write(&self, place: BorrowedFd<'_>, durability: Durability) -> Result<()> {
         let text = serde_json::to_vec(self).map_err(|e| Error::new(e.to_string()))?;
-        let new = Path::new("record.new");
-        let _ = file::remove_file_at(place, new);
-        let fd = file::create_below(place, new, 0o600)?;
-        file::write_all(fd.as_fd(), &text)?;
-        if durability == Durability::OnDisk {
-            file::sync(fd.as_fd())?;
-        }
-        Ok(file::rename_at(place, new, Path::new(NAME))?)
+        Ok(small_file::write(place, NAME, &text, durability).map(drop)?)
     }
 
     pub(super) fn read(place: BorrowedFd<'_>) -> Result<Self> {

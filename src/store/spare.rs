@@ -1,12 +1,13 @@
 //! The spare place: what a try left that changed nothing, put aside for the next one. There is one
-//! at most; it holds nothing of anybody, and has no name of a try.
+//! at most; nothing in it is valid, and it has no name of a try.
 
+use std::ffi::OsString;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use crate::base::{HostPath, Result};
 use crate::sandbox;
-use crate::sys::{Errno, entry, file};
+use crate::sys::{Errno, entry, file, small_file};
 
 const NAME: &str = "spare";
 
@@ -21,18 +22,25 @@ pub(super) fn make_place(store: &OwnedFd, path: &HostPath, name: &str) -> Result
     Ok(file::make_directory_at(store.as_fd(), Path::new(name), 0o700)?)
 }
 
-/// Takes away all that a place holds but what the next one needs; `false`: it is not worth it.
+/// Puts away all that is valid for this place alone; `false`: the place is not worth it.
 pub(super) fn strip(place: &OwnedFd, layers: &HostPath, files: &[&str]) -> Result<bool> {
     if !sandbox::renew(layers)? {
         return Ok(false);
     }
+    let mut expected = vec![OsString::from("layers")];
     for name in files {
-        match file::remove_file_at(place.as_fd(), Path::new(name)) {
-            Err(e) if e.errno != Errno::ENOENT => return Err(e.into()),
-            _ => {}
+        match small_file::put_aside(place.as_fd(), name) {
+            Err(e) if e.errno == Errno::ENOENT => {}
+            result => {
+                result?;
+                expected.push(small_file::aside(name).into());
+            }
         }
     }
-    Ok(file::names_in(place.as_fd())?.len() == 1)
+    let mut names = file::names_in(place.as_fd())?;
+    names.sort();
+    expected.sort();
+    Ok(names == expected)
 }
 
 /// Puts a stripped place aside; `false`: there is one already.

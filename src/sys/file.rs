@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, ResolveFlags};
 
 use super::call::{Errno, Named, Result};
+use super::inode::{Flow, each_from_the_first};
 
 /// What kind of thing an inode is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,11 +180,14 @@ pub fn sync_filesystem(fd: BorrowedFd<'_>) -> Result<()> {
 /// The names in a directory that is open for reading, without `.` and `..`.
 pub fn names_in(directory: BorrowedFd<'_>) -> Result<Vec<OsString>> {
     let mut names = Vec::new();
-    each_name_in(directory, |name| names.push(OsString::from_vec(name.to_vec())))?;
+    each_from_the_first(directory, |name| {
+        names.push(name.to_owned());
+        Flow::GoOn
+    })?;
     Ok(names)
 }
 
-/// The same, one by one.
+/// The same as [`names_in`], one by one, by a descriptor of its own: meanwhile others may be read.
 pub fn each_name_in(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8])) -> Result<()> {
     let call = || format!("getdents({})", directory.as_raw_fd());
     for entry in fs::Dir::read_from(directory).named(call)? {
@@ -197,13 +201,12 @@ pub fn each_name_in(directory: BorrowedFd<'_>, mut take: impl FnMut(&[u8])) -> R
 }
 
 pub fn is_empty_directory(directory: BorrowedFd<'_>) -> Result<bool> {
-    let call = || format!("getdents({})", directory.as_raw_fd());
-    for entry in fs::Dir::read_from(directory).named(call)? {
-        if !matches!(entry.named(call)?.file_name().to_bytes(), b"." | b"..") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let mut is_empty = true;
+    each_from_the_first(directory, |_| {
+        is_empty = false;
+        Flow::Stop
+    })?;
+    Ok(is_empty)
 }
 
 /// Makes an empty regular file in a directory, for a file to be mounted on.

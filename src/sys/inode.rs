@@ -116,6 +116,16 @@ pub fn each_entry(
     Ok(())
 }
 
+/// Tells each of them from the first on, wherever the descriptor is; its offset moves.
+pub(super) fn each_from_the_first(
+    directory: BorrowedFd<'_>,
+    mut tell: impl FnMut(&OsStr) -> Flow,
+) -> Result<()> {
+    let call = || format!("lseek({})", directory.as_raw_fd());
+    fs::seek(directory, fs::SeekFrom::Start(0)).named(call)?;
+    each_entry(directory, &mut Room::new(), |name, _| tell(name))
+}
+
 /// A directory of the host, open to list its names; a link anywhere in the path is an error.
 pub fn open_directory(path: &Path) -> Result<OwnedFd> {
     open_with(CWD, path, OFlags::DIRECTORY, ResolveFlags::NO_SYMLINKS)

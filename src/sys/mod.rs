@@ -29,6 +29,7 @@ pub mod random;
 pub mod rlimit;
 pub mod seccomp;
 pub mod signal;
+pub mod small_file;
 pub mod socket;
 pub mod stream;
 pub mod surface;

@@ -49,7 +49,12 @@ pub(super) fn decide(
     let below = stack::decide(spec, host, &uppers.lowers)?;
     let driver = driver(spec, host, uppers, remarks)?;
     let scratch = scratch(spec, host, remarks)?;
-    Ok(Some(OverlayPlan { driver, scratch, below, of_root: uppers.of_root.clone() }))
+    let submounts = match driver {
+        OverlayDriverPlan::Kernel => mounts_below(host, uppers).cloned().collect(),
+        OverlayDriverPlan::Fuse { .. } => Vec::new(),
+    };
+    let of_root = uppers.of_root.clone();
+    Ok(Some(OverlayPlan { driver, scratch, submounts, below, of_root }))
 }
 
 fn driver(
@@ -77,7 +82,7 @@ fn driver(
             None => (OverlayDriverPlan::Kernel, "kernel", said_by.to_owned()),
         },
         OverlayDriver::Fuse => (fuse.map_err(cannot)?, "fuse", said_by.to_owned()),
-        OverlayDriver::Auto => match (no_kernel, mounts_below(host, uppers), fuse) {
+        OverlayDriver::Auto => match (no_kernel, mounts_below(host, uppers).next(), fuse) {
             (None, None, _) => (OverlayDriverPlan::Kernel, "kernel", "it works here".to_owned()),
             (None, Some(_), Err(_)) => {
                 (OverlayDriverPlan::Kernel, "kernel", "fuse-overlayfs cannot be used".to_owned())
@@ -176,11 +181,11 @@ fn fuse(host: &Host) -> std::result::Result<OverlayDriverPlan, String> {
 
 /// A mount below an overlaid tree: the kernel does not take such a tree as a lower layer in a
 /// user namespace, where mounts are locked to what covers them (mount_namespaces(7)).
-fn mounts_below<'a>(host: &'a Host, uppers: &Uppers) -> Option<&'a HostPath> {
+fn mounts_below<'a>(host: &'a Host, uppers: &Uppers) -> impl Iterator<Item = &'a HostPath> {
     host.mounts
         .iter()
         .map(|mount| &mount.path)
-        .find(|path| uppers.lowers.iter().any(|lower| path.is_within(lower) && *path != lower))
+        .filter(|path| uppers.lowers.iter().any(|lower| path.is_within(lower) && *path != lower))
 }
 
 fn scratch(spec: &Spec, host: &Host, remarks: &mut Remarks) -> Result<ScratchPlan> {

@@ -65,8 +65,6 @@ pub(super) struct Overlays<'a> {
     plan: Option<&'a OverlayPlan>,
     /// The directory on disk that holds the uppers, if they are not in memory.
     base: Option<OwnedFd>,
-    /// The mounts of the host, if the kernel's driver must know them.
-    mounts: Vec<HostPath>,
     /// Kept layers that the kernel's driver lays between.
     below: Below,
     wire: &'a Wire,
@@ -76,13 +74,11 @@ impl<'a> Overlays<'a> {
     pub(super) fn open(plan: &'a Plan, scratch: Option<&Scratch>, wire: &'a Wire) -> Result<Self> {
         let base = scratch.map(Scratch::open_inside).transpose()?;
         let plan = plan.view.overlay.as_ref();
-        let (mounts, below) = match plan {
-            Some(plan) if plan.driver == OverlayDriverPlan::Kernel => {
-                (spine::mounts_of_the_host()?, Below::open(plan)?)
-            }
-            Some(_) | None => Default::default(),
+        let below = match plan {
+            Some(plan) if plan.driver == OverlayDriverPlan::Kernel => Below::open(plan)?,
+            Some(_) | None => Below::default(),
         };
-        Ok(Self { plan, base, mounts, below, wire })
+        Ok(Self { plan, base, below, wire })
     }
 
     /// Puts a directory of the host below the writable layer of that number.
@@ -116,7 +112,7 @@ impl<'a> Overlays<'a> {
         let base = base.ok_or_else(|| Error::new("there is no place for what is written"))?;
         let uppers =
             kernel::Uppers { base: base.as_fd(), keeping: keeping(plan), below: &self.below };
-        let submounts = spine::mounts_below(lower, &self.mounts);
+        let submounts = spine::mounts_below(lower, &plan.submounts);
         let overlay = if submounts.is_empty() {
             let root = uppers.overlay(lower, &upper.0.to_string())?;
             Overlay { root, above: Vec::new() }

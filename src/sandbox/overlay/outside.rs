@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::base::{Error, HostPath, Result};
-use crate::plan::{Plan, Upper};
+use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan, Upper};
 use crate::sandbox::helper::Helper;
 use crate::sandbox::wire::{Report, Wire};
 use crate::sys::clone::Child;
@@ -13,9 +13,13 @@ use super::cleaner::Cleaner;
 use super::scratch::Scratch;
 use super::{Keeping, fuse};
 
-/// In init: lets the helpers of an overlay, if there is one, in.
+/// In init: lets the helpers of an overlay, if it has any, in.
 pub(in crate::sandbox) fn let_helpers_in(plan: &Plan, wire: &Wire) -> Result<()> {
-    if plan.view.overlay.is_none() {
+    let needs_helpers = |overlay: &OverlayPlan| {
+        let is_cleaned_up = matches!(overlay.scratch, ScratchPlan::Disk { .. });
+        is_cleaned_up || overlay.driver != OverlayDriverPlan::Kernel
+    };
+    if !plan.view.overlay.as_ref().is_some_and(needs_helpers) {
         return Ok(());
     }
     let user_namespace = namespace::open_own_namespace("user")?;

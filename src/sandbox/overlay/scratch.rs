@@ -9,10 +9,11 @@ use std::path::PathBuf;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
 use crate::plan::{OverlayDriverPlan, OverlayPlan, Plan, ScratchPlan};
+use crate::sys::small_file::{self, Durability};
 use crate::sys::{Errno, entry, file, process};
 
 use super::lock::{Lock, Locked};
-use super::{Keeping, named, removal, unsynced};
+use super::{Keeping, named, removal, spare, unsynced};
 
 /// How often a name is tried that somebody else might take or sweep away at the same moment.
 const TRIES: u32 = 16;
@@ -51,6 +52,13 @@ impl Scratch {
             ScratchPlan::Kept { directory } => kept(directory, overlay)
                 .context(|| format!("cannot keep an overlay in `{directory}`"))
                 .map(Some),
+        }
+    }
+
+    /// Removes what was put aside with the place and nobody needs; what stays is in nobody's way.
+    pub(in crate::sandbox) fn clear_away(&self) {
+        if self.keeping == Keeping::Kept {
+            let _ = spare::clear_away(&self.directory);
         }
     }
 
@@ -172,8 +180,9 @@ fn kept(directory: &HostPath, overlay: &OverlayPlan) -> Result<Scratch> {
         }
     };
     let below = overlay.below.iter().map(hold_below).collect::<Result<_>>()?;
-    record_driver(directory, &overlay.driver)?;
-    unsynced::mark(directory, &lock)?;
+    let base = file::open_path_for_reading(directory.as_path())?;
+    record_driver(base.as_fd(), &overlay.driver)?;
+    unsynced::mark(directory, base.as_fd(), &lock)?;
     Ok(Scratch {
         directory: directory.clone(),
         keeping: Keeping::Kept,
@@ -204,15 +213,16 @@ fn who(holders: &[Text]) -> String {
 }
 
 /// Written once; that it says the same again was decided with the plan.
-fn record_driver(directory: &HostPath, driver: &OverlayDriverPlan) -> Result<()> {
-    let base = file::open_path_for_reading(directory.as_path())?;
+fn record_driver(base: BorrowedFd<'_>, driver: &OverlayDriverPlan) -> Result<()> {
     let word = match driver {
         OverlayDriverPlan::Kernel => "kernel",
         OverlayDriverPlan::Fuse { .. } => "fuse",
     };
-    match file::create_below(base.as_fd(), named("driver"), 0o600) {
-        Ok(fd) => Ok(file::write_all(fd.as_fd(), word.as_bytes())?),
-        Err(e) if e.errno == Errno::EEXIST => Ok(()),
-        Err(e) => Err(e.into()),
+    match entry::status_at(base, "driver".as_ref()) {
+        Err(e) if e.errno == Errno::ENOENT => {
+            let durability = Durability::InMemory;
+            Ok(small_file::write(base, "driver", word.as_bytes(), durability).map(drop)?)
+        }
+        result => Ok(result.map(drop)?),
     }
 }

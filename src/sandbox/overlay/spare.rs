@@ -4,9 +4,12 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::base::{HostPath, Result};
-use crate::sys::{entry, facts, file, process};
+use crate::sys::{entry, facts, file, process, small_file};
 
 use super::{directory_below, named, removal};
+
+/// The kernel's own directory of the last run, which refuses the next one for its mark.
+const OLD: &str = "old";
 
 /// Makes it so; `false`: it is not to be used again. Its lock is held.
 pub fn renew(directory: &HostPath) -> Result<bool> {
@@ -33,13 +36,26 @@ pub fn renew(directory: &HostPath) -> Result<bool> {
         return Ok(false);
     }
     let work = directory_below(layer.as_fd(), "work")?;
-    removal::remove(work.as_fd(), "work".as_ref())?;
-    if !file::is_empty_directory(work.as_fd())? {
+    if !holds(work.as_fd(), &["work"])? {
         return Ok(false);
     }
-    file::remove_file_at(layer.as_fd(), named("lower"))?;
-    file::remove_file_at(base, named("driver"))?;
+    // What was half copied when its writer was killed would lie there, too.
+    entry::open_up_directory_at(work.as_fd(), "work".as_ref())?;
+    if !holds(directory_below(work.as_fd(), "work")?.as_fd(), &["incompat"])? {
+        return Ok(false);
+    }
+    file::rename_at(work.as_fd(), named("work"), named(OLD))?;
+    small_file::put_aside(layer.as_fd(), "lower")?;
+    small_file::put_aside(base, "driver")?;
     Ok(true)
+}
+
+/// Removes what the kernel made for the last one. It takes longer than all the rest: directories have
+/// blocks, and a disk may be told of each that is free (`discard`, ext4(5)). So it waits until the
+/// next run, in which there is time for it; the kernel looks at nothing of this name.
+pub(super) fn clear_away(directory: &HostPath) -> Result<()> {
+    let work = file::open_path_for_reading(directory.join("0/work").as_path())?;
+    removal::remove(work.as_fd(), OLD.as_ref())
 }
 
 /// Exactly these names, in their order.

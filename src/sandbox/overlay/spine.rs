@@ -16,7 +16,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use crate::base::{Context, HostPath, Result};
-use crate::host::parse_mountinfo;
 use crate::plan::Upper;
 use crate::sys::entry;
 use crate::sys::file::{self, FileKind, Links};
@@ -26,15 +25,8 @@ use super::kernel::Uppers;
 use super::upper::look_like;
 use super::{Above, Covering, NO_PRIVILEGE, Overlay, open_lower};
 
-/// The mounts of the host. Read before anything is mounted for the view, whose mounts the table
-/// would show under the paths of the host.
-pub(super) fn mounts_of_the_host() -> Result<Vec<HostPath>> {
-    let table = file::read_path(Path::new("/proc/self/mountinfo"), 64 << 20)
-        .context(|| "cannot read the mount table".to_owned())?;
-    Ok(parse_mountinfo(&table).into_iter().map(|mount| mount.path).collect())
-}
-
-/// Those below a directory, as paths below it.
+/// Those mounts that are below a directory, as paths below it. One that came since the plan was made
+/// is not shown without it: the kernel refuses the directory then (`clone_private_mount`).
 pub(super) fn mounts_below(lower: &HostPath, mounts: &[HostPath]) -> BTreeSet<PathBuf> {
     mounts
         .iter()

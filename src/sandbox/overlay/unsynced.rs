@@ -15,11 +15,10 @@
 //! The mark is a second name of the lock, which has room for the boot: a file less to make and to
 //! remove at every run.
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::base::{Context, Error, HostPath, Result};
-use crate::sys::{Errno, entry, file};
+use crate::sys::{Errno, clock, entry, file, small_file};
 
 use super::lock::{self, Lock};
 use super::{directory_below, named, removal, to_disk};
@@ -33,27 +32,22 @@ pub fn check_is_whole(directory: &HostPath) -> Result<()> {
     match file::read_path(path.as_path(), LIMIT) {
         Err(e) if e.errno == Errno::ENOENT => Ok(()),
         Err(e) => Err(e.into()),
-        Ok(marked) if marked.get(lock::NUMBER..) == Some(&this_boot()?) => Ok(()),
+        Ok(marked) if marked.get(lock::NUMBER..) == Some(clock::boot()?) => Ok(()),
         Ok(_) => Err(Error::new("the machine went down before all of it was on the disk")
             .hint(format!("look at it; without `{path}` it is used all the same"))),
     }
 }
 
-fn this_boot() -> Result<Vec<u8>> {
-    Ok(file::read_path(Path::new("/proc/sys/kernel/random/boot_id"), LIMIT)?)
-}
-
 /// From now on what is there may not be on the disk.
-pub(super) fn mark(directory: &HostPath, lock: &Lock) -> Result<()> {
+pub(super) fn mark(directory: &HostPath, base: BorrowedFd<'_>, lock: &Lock) -> Result<()> {
     check_is_whole(directory)?;
-    let base = file::open_path_for_reading(directory.as_path())?;
-    let boot = this_boot()?;
-    lock.note(&boot)?;
-    match entry::make_link(base.as_fd(), lock::NAME.as_ref(), NAME.as_ref()) {
+    let boot = clock::boot()?;
+    lock.note(boot)?;
+    match entry::make_link(base, lock::NAME.as_ref(), NAME.as_ref()) {
         Err(e) if matches!(e.errno, Errno::EPERM | Errno::EOPNOTSUPP) => {
             // A filesystem that knows no second names.
-            let mark = file::create_below(base.as_fd(), named(NAME), 0o600)?;
-            Ok(file::write_all(mark.as_fd(), &[&[b' '; lock::NUMBER], boot.as_slice()].concat())?)
+            let mark = file::create_below(base, named(NAME), 0o600)?;
+            Ok(file::write_all(mark.as_fd(), &[&[b' '; lock::NUMBER], boot].concat())?)
         }
         Err(e) if e.errno != Errno::EEXIST => Err(e.into()),
         _ => Ok(()),
@@ -74,11 +68,8 @@ pub(super) fn sync(directory: &HostPath) -> Result<()> {
 
 /// Whether all was: not, if that would take longer.
 fn sync_one_by_one(base: BorrowedFd<'_>) -> Result<bool> {
-    for name in file::names_in(base)? {
-        if !file::is_directory_at(base, Path::new(&name)) {
-            continue;
-        }
-        let layer = entry::open_directory_at(base, &name)?;
+    for layer in layers_in(base)? {
+        let layer = layer?;
         let upper = directory_below(layer.as_fd(), "upper")?;
         if file::is_empty_directory(upper.as_fd())? {
             continue;
@@ -86,10 +77,19 @@ fn sync_one_by_one(base: BorrowedFd<'_>) -> Result<bool> {
         if !to_disk::bring_few(upper.as_fd())? {
             return Ok(false);
         }
+        small_file::bring_to_disk(layer.as_fd(), "lower")?;
+        small_file::bring_to_disk(base, "driver")?;
         file::sync(layer.as_fd())?;
         file::sync(base)?;
     }
     Ok(true)
+}
+
+/// Each as a directory, by the number that it bears.
+fn layers_in(base: BorrowedFd<'_>) -> Result<impl Iterator<Item = Result<OwnedFd>>> {
+    let names = file::names_in(base)?.into_iter();
+    let numbered = names.filter(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    Ok(numbered.map(move |name| Ok(entry::open_directory_at(base, &name)?)))
 }
 
 /// The kernel's own mark, by which it refuses the layer: ours says more. It makes the directory

@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Context, Error, HostPath, Result, Text};
+use crate::sys::small_file::{self, Durability};
 use crate::sys::{Errno, entry, file};
 
 use super::{Keeping, directory_below, named};
@@ -95,10 +96,8 @@ fn record_lower(layer: BorrowedFd<'_>, lower: &HostPath) -> Result<bool> {
         Err(e) => return Err(e.into()),
     };
     if recorded.is_empty() {
-        // Nothing was mounted with it yet, or an earlier run ended right here.
-        let _ = file::remove_file_at(layer, named("lower"));
-        let fd = file::create_below(layer, named("lower"), 0o600)?;
-        file::write_all(fd.as_fd(), path.as_bytes())
+        // Nothing was mounted with it yet.
+        small_file::write(layer, "lower", path.as_bytes(), Durability::InMemory)
             .context(|| "cannot note which directory the kept layer is over".to_owned())?;
         return Ok(true);
     }

@@ -23,6 +23,8 @@ pub(super) struct Tree {
 pub(super) enum Material {
     /// The step makes what it needs itself.
     Nothing,
+    /// The step need not be taken.
+    OutOfSight,
     Tree(Tree),
     /// The device nodes of a /dev, in the order of [`dev::NODES`].
     Nodes(Vec<Tree>),
@@ -36,8 +38,20 @@ pub(in crate::sandbox) struct Materials(Vec<Material>);
 const COPY_LIMIT: u64 = 4 << 10;
 
 pub(in crate::sandbox) fn gather(plan: &Plan) -> Result<Materials> {
-    let material = |step: &Step| for_step(step).map_err(|e| named(e, step));
-    plan.view.steps.iter().map(material).collect::<Result<_>>().map(Materials)
+    let steps = &plan.view.steps;
+    let material = |(index, step): (usize, &Step)| match is_out_of_sight(step, &steps[index + 1..])
+    {
+        true => Ok(Material::OutOfSight),
+        false => for_step(step).map_err(|e| named(e, step)),
+    };
+    steps.iter().enumerate().map(material).collect::<Result<_>>().map(Materials)
+}
+
+/// A copy of a tree that an overlay is laid over: nobody would ever see it.
+fn is_out_of_sight(step: &Step, later: &[Step]) -> bool {
+    let is_over =
+        |it: &Step| matches!(it.layer, Layer::Overlay { .. }) && step.at.is_within(&it.at);
+    matches!(step.layer, Layer::Bind { .. }) && later.iter().any(is_over)
 }
 
 impl Materials {

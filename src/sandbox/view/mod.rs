@@ -100,6 +100,7 @@ impl Construction<'_> {
     fn take(&mut self, step: &Step, material: Material) -> Result<()> {
         let at = &step.at;
         match (&step.layer, material) {
+            (_, Material::OutOfSight) => Ok(()),
             (layer, Material::Tree(tree)) => {
                 self.place.attach(&tree.fd, at, tree.target)?;
                 if let Some(shown) = Shown::by(layer, at) {

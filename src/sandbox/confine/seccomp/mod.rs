@@ -80,7 +80,7 @@ fn numbers(assembler: &mut Assembler, filter: &AbiFilter, foreign: &Verdict) -> 
         ranges.begin(first, foreign);
     }
     let mut known = Vec::new();
-    tree(assembler, &ranges.0, &mut known)
+    tree(assembler, &stretches(&ranges.0), &mut known)
 }
 
 /// Numbers with equal answers: the first of each range, in rising order.
@@ -95,20 +95,45 @@ impl<'a> Ranges<'a> {
     }
 }
 
+/// A range, or two with equal answers and a single number between them: that one is found by one
+/// test, and as a range of its own it would take two.
+struct Stretch<'a> {
+    first: u32,
+    verdict: &'a Verdict,
+    single: Option<(u32, &'a Verdict)>,
+}
+
+fn stretches<'a>(mut ranges: &[(u32, &'a Verdict)]) -> Vec<Stretch<'a>> {
+    let mut stretches = Vec::new();
+    while let [(first, verdict), rest @ ..] = ranges {
+        let (single, rest) = match rest {
+            [single, (next, again), rest @ ..] if *next == single.0 + 1 && again == verdict => {
+                (Some(*single), rest)
+            }
+            _ => (None, rest),
+        };
+        stretches.push(Stretch { first: *first, verdict, single });
+        ranges = rest;
+    }
+    stretches
+}
+
 /// Answers that look at arguments, and where they are in the program.
 type Known<'a> = Vec<(&'a Verdict, Label)>;
 
-fn tree<'a>(
-    assembler: &mut Assembler,
-    ranges: &[(u32, &'a Verdict)],
-    known: &mut Known<'a>,
-) -> Label {
-    match ranges {
+fn tree<'a>(assembler: &mut Assembler, stretches: &[Stretch<'a>], known: &mut Known<'a>) -> Label {
+    match stretches {
         [] => assembler.answer(crate::plan::filter::Action::ENOSYS),
-        [(_, verdict)] => answer(assembler, verdict, known),
+        [Stretch { verdict, single, .. }] => {
+            let others = answer(assembler, verdict, known);
+            single.map_or(others, |(number, verdict)| {
+                let single = answer(assembler, verdict, known);
+                assembler.test(Code::IfEqual, number, single, others)
+            })
+        }
         _ => {
-            let (lower, upper) = ranges.split_at(ranges.len() / 2);
-            let first = upper[0].0;
+            let (lower, upper) = stretches.split_at(stretches.len() / 2);
+            let first = upper[0].first;
             let upper = tree(assembler, upper, known);
             let lower = tree(assembler, lower, known);
             assembler.test(Code::IfGreaterOrEqual, first, upper, lower)
@@ -120,22 +145,45 @@ fn answer<'a>(assembler: &mut Assembler, verdict: &'a Verdict, known: &mut Known
     if let Some((_, label)) = known.iter().find(|(it, _)| *it == verdict) {
         return *label;
     }
-    let mut next = assembler.answer(verdict.otherwise);
+    let mut next = Place::after_any(assembler.answer(verdict.otherwise));
     for rule in verdict.rules.iter().rev() {
-        let mut yes = assembler.answer(rule.action);
+        let mut yes = Place::after_any(assembler.answer(rule.action));
         for condition in rule.when.iter().rev() {
             yes = test(assembler, condition, yes, next);
         }
         next = yes;
     }
+    let next = next.after(assembler, None);
     if !verdict.rules.is_empty() {
         known.push((verdict, next));
     }
     next
 }
 
+/// Where the program goes on, and which half of an argument it takes to be in the accumulator
+/// there: rules that look at the same one load it once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Place {
+    label: Label,
+    holding: Option<u32>,
+}
+
+impl Place {
+    fn after_any(label: Label) -> Self {
+        Self { label, holding: None }
+    }
+
+    /// The same for whoever comes with this in the accumulator.
+    fn after(self, assembler: &mut Assembler, held: Option<u32>) -> Label {
+        match self.holding {
+            Some(half) if held != Some(half) => assembler.then(Code::Load, half, self.label),
+            _ => self.label,
+        }
+    }
+}
+
 /// Goes on by whether the condition holds. The machine has 32 bits, an argument two halves of them.
-fn test(assembler: &mut Assembler, condition: &Condition, yes: Label, no: Label) -> Label {
+fn test(assembler: &mut Assembler, condition: &Condition, yes: Place, no: Place) -> Place {
     let [high, low] = halves(condition);
     match condition.comparison {
         Comparison::Equal => equal(assembler, high, low, yes, no),
@@ -166,7 +214,7 @@ fn halves(condition: &Condition) -> [Half; 2] {
     [half(offset::high_half(condition.argument), 32), half(offset::low_half(condition.argument), 0)]
 }
 
-fn equal(assembler: &mut Assembler, high: Half, low: Half, yes: Label, no: Label) -> Label {
+fn equal(assembler: &mut Assembler, high: Half, low: Half, yes: Place, no: Place) -> Place {
     let low = compare(assembler, Code::IfEqual, low, yes, no);
     compare(assembler, Code::IfEqual, high, low, no)
 }
@@ -177,15 +225,15 @@ fn greater(
     code: Code,
     high: Half,
     low: Half,
-    yes: Label,
-    no: Label,
-) -> Label {
+    yes: Place,
+    no: Place,
+) -> Place {
     let low = compare(assembler, code, low, yes, no);
     let equal = compare(assembler, Code::IfEqual, high, low, no);
     compare(assembler, Code::IfGreater, high, yes, equal)
 }
 
-fn compare(assembler: &mut Assembler, code: Code, half: Half, yes: Label, no: Label) -> Label {
+fn compare(assembler: &mut Assembler, code: Code, half: Half, yes: Place, no: Place) -> Place {
     if half.mask == 0 {
         // Whatever the argument: nothing of this half is looked at.
         let holds = match code {
@@ -197,15 +245,15 @@ fn compare(assembler: &mut Assembler, code: Code, half: Half, yes: Label, no: La
     if yes == no {
         return yes;
     }
-    let tested = match (code, half) {
-        (Code::IfEqual, Half { value: 0, mask, .. }) if mask != u32::MAX => {
-            assembler.test(Code::IfAnyBit, mask, no, yes)
-        }
-        (_, Half { mask: u32::MAX, value, .. }) => assembler.test(code, value, yes, no),
-        (_, Half { mask, value, .. }) => {
-            let tested = assembler.test(code, value, yes, no);
-            assembler.then(Code::And, mask, tested)
-        }
+    let is_bit_test = code == Code::IfEqual && half.value == 0;
+    let is_masked = half.mask != u32::MAX;
+    let held = (!is_masked || is_bit_test).then_some(half.offset);
+    let (yes, no) = (yes.after(assembler, held), no.after(assembler, held));
+    let label = if is_masked && is_bit_test {
+        assembler.test(Code::IfAnyBit, half.mask, no, yes)
+    } else {
+        let tested = assembler.test(code, half.value, yes, no);
+        if is_masked { assembler.then(Code::And, half.mask, tested) } else { tested }
     };
-    assembler.then(Code::Load, half.offset, tested)
+    Place { label, holding: Some(half.offset) }
 }

@@ -266,11 +266,11 @@ fn the_default_is_a_short_program_and_a_shallow_tree() {
     for native in [Abi::X86_64, Abi::Aarch64] {
         let program = compile(&default_with(native, &[]));
         check(&program);
-        assert!(program.len() < 250, "{} instructions", program.len());
+        assert!(program.len() < 140, "{} instructions", program.len());
         let architecture = native.audit_architecture();
         let steps =
             |number| by_program(&program, &Call { architecture, number, arguments: [0; 6] }).1;
         let longest = (0..500).map(steps).max().unwrap();
-        assert!(longest <= 28, "{longest} steps");
+        assert!(longest <= 22, "{longest} steps");
     }
 }
