@@ -210,7 +210,7 @@ impl Kept {
     pub fn write(&self, record: &Record) -> Result<()> {
         let base = self.open()?;
         match small_file::bring_to_disk(base.as_fd(), DIRECTORY) {
-            Err(e) if e.errno != Errno::ENOENT => return Err(e.into()),
+            Err(e) if e.errno != Errno::ENOENT => Err(e.into()),
             _ => self.put(record, base.as_fd(), Durability::OnDisk),
         }
     }
