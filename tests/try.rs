@@ -287,12 +287,17 @@ fn a_part_is_discarded_as_if_it_had_not_been_written() {
 fn files_of_subordinate_ids_can_be_discarded() {
     needs!("newuidmap");
     let home = home();
-    attempt(&home)
-        .args(["--name", "x", "--root", "--ids", "subids"])
-        .shell("mkdir -p n/m; echo > n/m/f; chown -R 5:7 n; chmod 700 n")
-        .stderr_any()
-        .check();
+    let write = |flags: &[&str]| {
+        attempt(&home)
+            .args(["--name", "x", "--root", "--ids", "subids"])
+            .args(flags)
+            .shell("mkdir -p n/m; echo > n/m/f; chown -R 5:7 n; chmod 700 n")
+    };
+    write(&[]).stderr_any().check();
     verb(&home, "discard").arg("x").stderr("bryo: note: discarded x\n").check();
+    assert!(!kept(&home, "x").exists());
+    // By the process that has just looked at them.
+    write(&["--discard"]).stderr_contains("discarded x").check();
     assert!(!kept(&home, "x").exists());
 }
 

@@ -7,9 +7,9 @@ use crate::base::Result;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{entry, file};
 
-use super::access_list;
 use super::change::Aspects;
 use super::dialect::Dialect;
+use crate::store::outsider;
 
 /// One of the two.
 #[derive(Clone, Copy)]
@@ -100,7 +100,7 @@ pub(super) fn attributes(side: Side<'_>) -> Result<Attributes> {
     for name in facts::attribute_names(fd.as_fd())? {
         let (Ok(text), bytes) = (name.to_str(), name.to_bytes()) else { continue };
         if !Dialect::is_note(bytes) {
-            all.push((bytes.to_vec(), access_list::attribute(fd.as_fd(), text)?));
+            all.push((bytes.to_vec(), outsider::attribute(fd.as_fd(), text)?));
         }
     }
     all.sort();

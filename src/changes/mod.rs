@@ -4,7 +4,6 @@
 //! Nothing in a layer is trusted: every name is opened from its directory's descriptor, never
 //! through a link, and only its content is ever looked at.
 
-mod access_list;
 pub mod apply;
 mod change;
 mod compare;
@@ -29,7 +28,6 @@ mod shown;
 mod summary;
 mod walk;
 
-pub use access_list::end as end_helper;
 pub use change::{Aspects, Change, What};
 pub use danger::{Danger, danger_of};
 pub use dialect::Dialect;

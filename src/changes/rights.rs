@@ -8,10 +8,10 @@
 use std::path::Path;
 use std::sync::Once;
 
+use crate::base::Result;
+use crate::store::outsider;
 use crate::sys::clone::CloneFlags;
-use crate::sys::{CallError, file, namespace, process};
-
-use super::access_list;
+use crate::sys::{file, namespace, process};
 
 /// Once in a process. Where the kernel allows no such namespace, modes count as ever.
 pub(super) fn take_over_own_files() {
@@ -19,12 +19,12 @@ pub(super) fn take_over_own_files() {
     TAKEN.call_once(|| {
         // Root has the right, over everybody's files; with other threads there is no unshare(2).
         if process::effective_uid() != 0 && process::is_single_threaded() {
-            let _ = access_list::stay_outside().and_then(|()| enter_namespace());
+            let _ = outsider::stay_outside().and_then(|()| enter_namespace());
         }
     });
 }
 
-fn enter_namespace() -> Result<(), CallError> {
+fn enter_namespace() -> Result<()> {
     let (uid, gid) = (process::effective_uid(), process::gid());
     namespace::unshare(CloneFlags::NEWUSER)?;
     let write = |name: &str, content: &str| {
@@ -32,5 +32,5 @@ fn enter_namespace() -> Result<(), CallError> {
     };
     write("uid_map", &format!("{uid} {uid} 1"))?;
     write("setgroups", "deny")?;
-    write("gid_map", &format!("{gid} {gid} 1"))
+    Ok(write("gid_map", &format!("{gid} {gid} 1"))?)
 }

@@ -54,7 +54,7 @@ pub fn main(arguments: Vec<OsString>) -> u8 {
             Ok(0)
         }
     };
-    crate::changes::end_helper();
+    crate::store::outsider::end();
     result
         .and_then(|status| print::check_is_whole().map(|()| status))
         .unwrap_or_else(|error| print::error(&error))

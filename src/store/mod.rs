@@ -6,6 +6,7 @@
 mod changes;
 mod directory;
 mod names;
+pub mod outsider;
 mod policy_file;
 mod project;
 mod record;

@@ -5,15 +5,20 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::pty::OpenptFlags;
 
-use crate::support::{Home, place, program};
+use crate::support::{Deadline, Home, place, program};
 use crate::tracer::Streams;
+
+/// For a dead try to let go of its lock.
+const GRACE: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
+    verb: Verb,
     flags: Vec<&'static str>,
     needs: Vec<&'static str>,
     pub(crate) streams: Streams,
@@ -28,6 +33,12 @@ pub(crate) enum Store {
     OnDisk,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verb {
+    Run,
+    Try,
+}
+
 /// Where a launch has its streams.
 pub(crate) enum Ends {
     Pipes,
@@ -39,6 +50,7 @@ impl Kind {
     pub(crate) fn plain(name: &'static str, flags: &[&'static str]) -> Self {
         Self {
             name,
+            verb: Verb::Run,
             flags: flags.to_vec(),
             needs: vec!["gcc"],
             streams: Streams::Plain,
@@ -54,6 +66,11 @@ impl Kind {
 
     pub(crate) fn on_disk(name: &'static str, flags: &[&'static str]) -> Self {
         Self { store: Store::OnDisk, ..Self::plain(name, flags) }
+    }
+
+    /// What it writes is kept in the home, and thrown away at the end.
+    pub(crate) fn attempt(name: &'static str, flags: &[&'static str]) -> Self {
+        Self { verb: Verb::Try, ..Self::on_disk(name, flags) }
     }
 
     pub(crate) fn on_terminal(name: &'static str, flags: &[&'static str]) -> Self {
@@ -88,12 +105,32 @@ impl Kind {
             // "text file busy" then.
             std::fs::hard_link(program_of_facts(), scratch.join(name)).unwrap();
         }
+        if self.verb == Verb::Try {
+            // What a first one leaves for all: the store, and what is known of the kernel.
+            self.command(&home).0.output().unwrap();
+            self.tidy_up(&home);
+        }
         home
+    }
+
+    /// Throws away what a try has left, which is kept by its name until the user says so. Before it
+    /// is dead, nobody may.
+    pub(crate) fn tidy_up(&self, home: &Home) {
+        if self.verb == Verb::Run {
+            return;
+        }
+        let mut discard = Command::new(place::binary());
+        discard.args(["discard", "--all"]).env_clear().envs(home.environment());
+        discard.current_dir(home.work()).stdout(Stdio::null()).stderr(Stdio::null());
+        Deadline::after(GRACE).sees(|| discard.status().unwrap().success());
     }
 
     pub(crate) fn command(&self, home: &Home) -> (Command, Ends) {
         let mut command = Command::new(place::binary());
-        command.arg("run").args(&self.flags).args(["--", self.command]);
+        command
+            .arg(if self.verb == Verb::Try { "try" } else { "run" })
+            .args(&self.flags)
+            .args(["--", self.command]);
         command.current_dir(home.work()).env_clear().envs(home.environment());
         if self.store == Store::OnDisk {
             command.env("BRYO_SCRATCH", home.data().join("scratch"));

@@ -71,6 +71,16 @@ fn slow_a_launch_with_an_overlay_on_disk() {
 }
 
 #[test]
+fn slow_a_try_by_the_kernel() {
+    sweep::sweep(&Kind::attempt("try, kernel", &["--discard", "--overlay-driver=kernel"]));
+}
+
+#[test]
+fn slow_a_try_by_fuse() {
+    sweep::sweep(&Kind::attempt("try, fuse", &["--discard", "--overlay-driver=fuse"]));
+}
+
+#[test]
 fn slow_a_launch_with_slirp4netns() {
     sweep::sweep(&Kind::plain("slirp4netns", &["--net=slirp4netns"]).needs("slirp4netns"));
 }

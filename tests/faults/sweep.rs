@@ -209,6 +209,7 @@ fn launch(kind: &Kind, home: &Home, fault: Option<&Fault>) -> Outcome {
     };
     let (story, mut child) =
         tracer::run(command, kind.streams, mark, fault, Deadline::after(LIMIT));
+    kind.tidy_up(home);
     let left = before.left(mark);
     let stderr = child.stderr.take().map(ChildStderr::into).map(read_what_is_there);
     let stdout = child.stdout.take().map(ChildStdout::into).map(read_what_is_there);

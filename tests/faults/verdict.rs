@@ -20,6 +20,7 @@ const FAILED: i32 = 125;
 const CANNOT_EXECUTE: i32 = 126;
 const KILLED: i32 = 128 + 9;
 const KILLED_BY_THE_VIEW: i32 = 128 + 7;
+const NO_OTHER_IDS: &str = "newuidmap: write to uid_map failed";
 
 /// Why the run is not clean.
 pub(crate) fn complaint(outcome: &Outcome, truth: &str, fault: &Fault) -> Option<String> {
@@ -138,8 +139,10 @@ fn other_words(fault: &Fault) -> &'static [&'static str] {
         // A report that was not sent.
         (Role::Init | Role::Payload, "sendmsg") => &["ended without a word"],
         (Role::Helper(_), "write") => &["did not answer"],
-        // The cause in the words of `bryo doctor`.
-        (Role::Caller, "openat") => &["an outer container forbids"],
+        // The cause in the words of `bryo doctor`; and as below.
+        (Role::Caller, "openat") => &["an outer container forbids", NO_OTHER_IDS],
+        // What the user may not remove, all his ids are to remove; under a tracer they cannot be had.
+        (Role::Caller, "getdents64" | "unlinkat" | "fchmodat" | "newfstatat") => &[NO_OTHER_IDS],
         // What Landlock's rules were not made for is closed to the helper.
         (Role::Helper(_), "statx" | "openat") => &["permission denied"],
         _ => &[],

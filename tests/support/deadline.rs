@@ -27,7 +27,7 @@ impl Deadline {
     }
 
     /// Waits for something to become true; whether it did in time.
-    pub(crate) fn sees(&self, is_true: impl Fn() -> bool) -> bool {
+    pub(crate) fn sees(&self, mut is_true: impl FnMut() -> bool) -> bool {
         while !is_true() {
             if self.is_over() {
                 return is_true();

@@ -13,10 +13,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::clock::Moment;
+use crate::sys::entry;
 use crate::sys::facts::{self, Facts};
 
 use super::bases::{Base, hex};
-use super::journal::{self, Lines, Sum};
+use super::journal::{self, Lines, Sum, said};
 use super::line::{escaped, mark, moment, number, parsed_mark, parsed_moment, unescaped};
 use super::step::Mark;
 
@@ -102,7 +103,7 @@ impl<'a> Draft<'a> {
 
     /// By the clock that stamps files.
     pub(super) fn begun_at(&mut self) -> Result<Moment> {
-        self.file.flush().map_err(said)?;
+        self.file.flush().map_err(said("write"))?;
         Ok(facts::facts(self.file.get_ref().as_fd())?.changed)
     }
 
@@ -110,23 +111,19 @@ impl<'a> Draft<'a> {
         let last = last_line(self.sum);
         self.write(&last)?;
         let clause = || cannot_write(self.path);
-        self.file.flush().map_err(said).context(clause)?;
-        self.file.get_ref().sync_data().map_err(said).context(clause)?;
-        std::fs::rename(self.new.as_path(), self.path.as_path()).map_err(said).context(clause)
+        self.file.flush().map_err(said("write")).context(clause)?;
+        self.file.get_ref().sync_data().map_err(said("fdatasync")).context(clause)?;
+        entry::rename_path(self.new.as_path(), self.path.as_path()).context(clause)
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
         self.sum.add(line);
-        writeln!(self.file, "{line}").map_err(said).context(|| cannot_write(self.path))
+        writeln!(self.file, "{line}").map_err(said("write")).context(|| cannot_write(self.path))
     }
 }
 
 fn last_line(sum: Sum) -> String {
     format!("{COMPLETE}{sum}")
-}
-
-fn said(error: std::io::Error) -> Error {
-    Error::new(error.to_string())
 }
 
 fn cannot_write(path: &HostPath) -> String {

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::base::{Context, Error, HostPath, Result, progress};
 use crate::sys::clock::Moment;
 use crate::sys::facts::{self, Type};
-use crate::sys::{entry, file, random};
+use crate::sys::{CallError, entry, file, random};
 
 use super::line::{line, moment, parsed, parsed_moment};
 use super::step::Step;
@@ -48,14 +48,14 @@ impl Draft {
     pub(super) fn finish(mut self) -> Result<u64> {
         let last = last_line(self.steps, self.sum);
         self.write(&last)?;
-        self.file.flush().map_err(cannot_write)?;
-        self.file.get_ref().sync_all().map_err(cannot_write)?;
+        self.file.flush().map_err(said("write")).context(cannot_write)?;
+        self.file.get_ref().sync_all().map_err(said("fsync")).context(cannot_write)?;
         Ok(self.steps)
     }
 
     fn write(&mut self, line: &str) -> Result<()> {
         self.sum.add(line);
-        writeln!(self.file, "{line}").map_err(cannot_write)
+        writeln!(self.file, "{line}").map_err(said("write")).context(cannot_write)
     }
 }
 
@@ -83,8 +83,13 @@ fn directory_of(path: &HostPath) -> Result<(OwnedFd, &OsStr)> {
     Ok((file::open_path_for_reading(parent)?, name))
 }
 
-fn cannot_write(error: std::io::Error) -> Error {
-    Error::new(error.to_string()).within("cannot write down what is to be applied")
+/// What std says of a call, in our words.
+pub(super) fn said(call: &'static str) -> impl Fn(std::io::Error) -> CallError {
+    move |error| CallError::of(error, call.to_owned())
+}
+
+fn cannot_write() -> String {
+    "cannot write down what is to be applied".to_owned()
 }
 
 fn last_line(steps: u64, sum: Sum) -> String {
@@ -227,9 +232,8 @@ impl<'a> Lines<'a> {
 
     fn open_at(path: &'a HostPath, at: u64) -> Result<Self> {
         let clause = || format!("cannot read `{path}`");
-        let said = |e: std::io::Error| Error::new(e.to_string());
         let mut file = open_file(path).context(clause)?;
-        file.seek(SeekFrom::Start(at)).map_err(said).context(clause)?;
+        file.seek(SeekFrom::Start(at)).map_err(said("lseek")).context(clause)?;
         Ok(Self { path, file: BufReader::new(file), line: String::new(), at })
     }
 

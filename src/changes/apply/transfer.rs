@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use crate::base::{Context, Error, Result, Text};
-use crate::changes::access_list;
 use crate::changes::dialect::Dialect;
 use crate::changes::names::Names;
+use crate::store::outsider;
 use crate::sys::facts::{self, Facts, Type};
 use crate::sys::{Errno, entry, file};
 
@@ -139,8 +139,8 @@ fn finish(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
 /// Without the notes of a driver. A filesystem that takes none loses them, as with cp(1).
 pub(super) fn copy_attributes(source: BorrowedFd<'_>, copy: BorrowedFd<'_>) -> Result<()> {
     for (name, value) in own_attributes(source)? {
-        match access_list::set_attribute(copy, &name, &value) {
-            Err(e) if e.errno == Errno::EOPNOTSUPP => {}
+        match outsider::set_attribute(copy, &name, &value) {
+            Err(e) if e.errno() == Some(Errno::EOPNOTSUPP) => {}
             result => result?,
         }
     }
@@ -167,7 +167,7 @@ pub(in crate::changes) fn own_attributes(of: BorrowedFd<'_>) -> Result<Vec<(Stri
         if !is_own || Dialect::is_note(name.to_bytes()) {
             continue;
         }
-        if let Some(value) = access_list::attribute(of, text)? {
+        if let Some(value) = outsider::attribute(of, text)? {
             all.push((text.to_owned(), value));
         }
     }

@@ -4,9 +4,9 @@
 use std::os::fd::BorrowedFd;
 
 use crate::base::Result;
-use crate::changes::access_list;
 use crate::changes::apply::transfer::own_attributes;
 use crate::changes::dialect::Dialect;
+use crate::store::outsider;
 use crate::sys::{Errno, entry};
 
 pub(super) type Attributes = Vec<(String, Vec<u8>)>;
@@ -53,15 +53,15 @@ pub(super) fn give(
         }
     }
     for (name, value) in wanted {
-        match access_list::set_attribute(fd, name, value) {
+        match outsider::set_attribute(fd, name, value) {
             Ok(()) => {}
-            Err(e) if e.errno == Errno::EOPNOTSUPP => {
+            Err(e) if e.errno() == Some(Errno::EOPNOTSUPP) => {
                 remark("an attribute of it cannot be kept here, and is left out");
             }
-            Err(e) if e.errno == Errno::EINVAL && name.starts_with("system.") => {
+            Err(e) if e.errno() == Some(Errno::EINVAL) && name.starts_with("system.") => {
                 remark("its access list names nobody, and is left out");
             }
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(e),
         }
     }
     Ok(())

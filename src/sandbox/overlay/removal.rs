@@ -76,15 +76,16 @@ fn each_name(directory: BorrowedFd<'_>, mut act: impl FnMut(&OsStr) -> Result<()
 
 /// Whether it could be removed at once: it was no directory, or an empty one.
 fn is_removed(directory: BorrowedFd<'_>, name: &OsStr) -> Result<bool> {
-    match file::remove_file_at(directory, Path::new(name)) {
+    let error = match file::remove_file_at(directory, Path::new(name)) {
         Ok(()) => return Ok(true),
         Err(e) if e.errno == Errno::ENOENT => return Ok(true),
-        Err(e) if matches!(e.errno, Errno::EISDIR | Errno::EPERM) => {}
+        Err(e) if matches!(e.errno, Errno::EISDIR | Errno::EPERM) => e,
         Err(e) => return Err(e.into()),
-    }
+    };
     match entry::remove_directory_at(directory, name) {
         Ok(()) => Ok(true),
         Err(e) if e.errno == Errno::ENOTEMPTY => Ok(false),
+        Err(e) if e.errno == Errno::ENOTDIR => Err(error.into()),
         Err(e) => Err(e.into()),
     }
 }
