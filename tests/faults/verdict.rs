@@ -136,8 +136,10 @@ fn other_words(fault: &Fault) -> &'static [&'static str] {
         (Role::Caller, "seccomp") => &["built without filters of system calls"],
         // A limit that cannot be read is taken for none, and the kernel lets nobody raise one.
         (Role::Caller, "prlimit64") => &["cannot set the limit `nofile`"],
-        // A report that was not sent.
-        (Role::Init | Role::Payload, "sendmsg") => &["ended without a word"],
+        // A report that was not sent. A helper may end first, without a fault, once init is dead.
+        (Role::Init | Role::Payload, "sendmsg") => {
+            &["ended without a word", "ended before the sandbox did: exit status 0"]
+        }
         (Role::Helper(_), "write") => &["did not answer"],
         // The cause in the words of `bryo doctor`; and as below.
         (Role::Caller, "openat") => &["an outer container forbids", NO_OTHER_IDS],
