@@ -19,7 +19,8 @@
 //! ```
 //!
 //! `scripts/test` sweeps a sample that is the same each time; with BRYO_FAULTS=complete everything,
-//! which takes a quarter of an hour. BRYO_FAULTS="init mount_setattr 3" does only the faults whose name contains that.
+//! which takes a quarter of an hour. BRYO_FAULTS="init mount_setattr 3" does only the faults whose
+//! name contains that.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
