@@ -14,7 +14,7 @@ const FEW: usize = 64;
 /// The directory and all that is below it, if there is no more; whether it was.
 pub(super) fn bring_few(top: BorrowedFd<'_>) -> Result<bool> {
     let mut directories = vec![entry::open_directory_at(top, ".".as_ref())?];
-    let (mut next, mut count) = (0, 0);
+    let (mut next, mut count, mut files) = (0, 0, Vec::new());
     while let Some(directory) = directories.get(next) {
         let mut inner = Vec::new();
         for name in file::names_in(directory.as_fd())? {
@@ -27,7 +27,7 @@ pub(super) fn bring_few(top: BorrowedFd<'_>) -> Result<bool> {
                     inner.push(entry::open_directory_at(directory.as_fd(), &name)?);
                 }
                 Some(Type::Regular) => {
-                    file::sync(entry::open_file_at(directory.as_fd(), &name)?.as_fd())?;
+                    files.push(entry::open_file_at(directory.as_fd(), &name)?);
                 }
                 _ => {}
             }
@@ -35,8 +35,9 @@ pub(super) fn bring_few(top: BorrowedFd<'_>) -> Result<bool> {
         directories.append(&mut inner);
         next += 1;
     }
-    for directory in directories.iter().rev() {
-        file::sync(directory.as_fd())?;
+    // None before it is known that these are all: syncfs(2) would do it once more.
+    for fd in files.iter().chain(directories.iter().rev()) {
+        file::sync(fd.as_fd())?;
     }
     Ok(true)
 }
