@@ -3,13 +3,13 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::base::{Context, Error, HostPath, Result};
 use crate::sys::clone::{CloneFlags, Fork, clone3};
 use crate::sys::file::{self, Links};
 use crate::sys::mount::{self, FsOption, MountAttr};
-use crate::sys::poll::{Watch, wait_for};
+use crate::sys::poll::is_readable_within;
 use crate::sys::{entry, process, socket};
 
 use super::memory::Memory;
@@ -88,13 +88,7 @@ pub fn try_kernel_overlay() -> Result<()> {
 }
 
 fn read_in_time(answer: BorrowedFd<'_>) -> Result<Vec<u8>> {
-    let mut watches = [Watch::reading(answer)];
-    let deadline = Instant::now() + PATIENCE;
-    // A signal may end a wait early.
-    while !watches[0].readable && Instant::now() < deadline {
-        wait_for(&mut watches, Some(deadline.saturating_duration_since(Instant::now())))?;
-    }
-    if !watches[0].readable {
+    if !is_readable_within(answer, PATIENCE)? {
         return Ok(Vec::new());
     }
     // It comes in one piece; its end may be long in coming.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::base::{Error, Result};
 use crate::sys::clone::{Child, Fork, fork};
-use crate::sys::poll::{Watch, wait_for};
+use crate::sys::poll::is_readable_within;
 use crate::sys::{CallError, Errno, entry, facts, process, signal, socket};
 
 use super::removal;
@@ -35,9 +35,7 @@ pub fn stay_outside() -> Result<()> {
         Fork::Parent(child) => {
             drop(its_end);
             // Until it answers, it holds the locks of this one.
-            let mut watches = [Watch::reading(socket.as_fd())];
-            wait_for(&mut watches, Some(PATIENCE))?;
-            if !watches[0].readable {
+            if !is_readable_within(socket.as_fd(), PATIENCE)? {
                 child.end();
                 return Err(Error::new("the process that is to stay outside does not answer"));
             }

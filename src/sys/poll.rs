@@ -1,7 +1,7 @@
 //! Waiting on several descriptors at once.
 
 use std::os::fd::BorrowedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
@@ -71,4 +71,14 @@ pub fn wait_for(watches: &mut [Watch<'_>], timeout: Option<Duration>) -> Result<
         watch.writable = watch.writing && (gone || seen.contains(PollFlags::OUT));
     }
     Ok(())
+}
+
+/// Whether there is something to read in this time, whatever signals come meanwhile.
+pub fn is_readable_within(fd: BorrowedFd<'_>, patience: Duration) -> Result<bool> {
+    let deadline = Instant::now() + patience;
+    let mut watches = [Watch::reading(fd)];
+    while !watches[0].readable && Instant::now() < deadline {
+        wait_for(&mut watches, Some(deadline.saturating_duration_since(Instant::now())))?;
+    }
+    Ok(watches[0].readable)
 }
